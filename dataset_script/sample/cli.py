@@ -1,0 +1,86 @@
+"""`python -m dataset_script sample`: writes a sample corpus, or says what it can be scored at."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .generative import Parameters
+from .lexicon import DEFAULT_LEXICON
+from .oracle import bayes_exact_match, format_oracle
+from .session import SampleOptions
+from .speech import VOICES
+from .writer import CONTEXTUAL_FILE, write_sample_corpus
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `sample`; the defaults are those of the data classes."""
+    options, model = SampleOptions(), Parameters()
+    add = parser.add_argument
+    add("directory", nargs="?", type=Path, help="where to write the corpus")
+    add("--sessions", type=int, default=options.sessions, help="sessions of two speakers")
+    add("--turns", type=int, default=options.turns, help="turns of each of six dialogues")
+    add("--seed", type=int, default=options.seed, help="of everything random")
+    add(
+        "--folds",
+        type=int,
+        default=options.folds,
+        help="folds that the corpus is for: sessions of different folds share no voice",
+    )
+    add(
+        "--speech-signal",
+        type=float,
+        default=model.speech_signal,
+        help="0 to 1; 0: prosody tells nothing",
+    )
+    add(
+        "--text-signal",
+        type=float,
+        default=model.text_signal,
+        help="0 to 1; 0: wording tells nothing",
+    )
+    add(
+        "--context-signal",
+        type=float,
+        default=model.context_signal,
+        help="0 to 1; 0: the dialogue around a line tells nothing",
+    )
+    add("--neutral", type=float, default=model.neutral, help="share of neutral turns, 0.2 to 0.9")
+    add("--lexicon", type=Path, default=DEFAULT_LEXICON, help="JSON file with other lines")
+    add("--voices", nargs="+", default=list(VOICES), help="espeak-ng voice variants, m… or f…")
+    add("--oracle", action="store_true", help="print the Bayes exact match of each modality")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run `sample`.
+
+    Raises:
+        ValueError: for an option outside its range, or if there is nothing to do.
+        RuntimeError: if espeak-ng is not installed.
+    """
+    parameters = Parameters(
+        speech_signal=args.speech_signal,
+        text_signal=args.text_signal,
+        context_signal=args.context_signal,
+        neutral=args.neutral,
+    )
+    if args.directory is None and not args.oracle:
+        raise ValueError("`directory` is missing; name a folder to write to, or give `--oracle`.")
+    if args.directory is not None:
+        options = SampleOptions(
+            sessions=args.sessions,
+            seed=args.seed,
+            turns=args.turns,
+            folds=args.folds,
+            voices=tuple(args.voices),
+            lexicon=args.lexicon,
+            parameters=parameters,
+        )
+        count = write_sample_corpus(args.directory, options)
+        print(
+            f"{count} synthetic utterances in {args.sessions} sessions: {args.directory}\n"
+            f"translations beside them: {args.directory / CONTEXTUAL_FILE}"
+        )
+    if args.oracle:
+        print(format_oracle(bayes_exact_match(parameters), parameters))
+    return 0

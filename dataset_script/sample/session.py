@@ -1,0 +1,172 @@
+"""Draws one session of the sample corpus: who speaks, what is said and felt, what raters answer.
+
+Everything but the sound. Each session has its own random stream, so a corpus of more sessions holds
+the smaller one unchanged.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..layout import EMOTIONS, format_segment_id_kemdy20
+from .generative import LINE_KINDS, Parameters, Turns, draw_prosody, draw_turns, draw_votes
+from .lexicon import DEFAULT_LEXICON, EVENTS, Lexicon
+from .speech import VOICES, deal_voices
+from .translator import Rendering, translate_dialogue
+
+DIALOGUES_PER_SESSION = 6
+SPEAKER_CHANGE = 0.85
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """What to write.
+
+    Attributes:
+        sessions: number of sessions.
+        seed: of everything random.
+        turns: turns of each of a session's six dialogues.
+        folds: sessions whose numbers differ by a multiple of this share voices; no others do.
+        voices: espeak-ng voice variants; two are drawn for each session.
+        lexicon: the file with the lines.
+        parameters: the generative model.
+    """
+
+    sessions: int = 8
+    seed: int = 0
+    turns: int = 20
+    folds: int = 5
+    voices: tuple[str, ...] = VOICES
+    lexicon: Path = DEFAULT_LEXICON
+    parameters: Parameters = field(default_factory=Parameters)
+
+    def __post_init__(self) -> None:
+        for name, least in (("sessions", 1), ("turns", 1), ("folds", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"`{name}` is {getattr(self, name)}; it must be {least} or more.")
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """One of a session's two speakers; `habits` are offsets of pitch, rate, range, loudness."""
+
+    user: int
+    voice: str
+    habits: np.ndarray
+
+    @property
+    def gender(self) -> str:
+        """Return `F` or `M`."""
+        return self.voice[0].upper()
+
+
+@dataclass(frozen=True)
+class Session:
+    """Everything about one session but the sound; one entry a turn in every sequence."""
+
+    number: int
+    turns: Turns
+    speakers: list[Speaker]
+    segment_ids: list[str]
+    lines: list[str]
+    renderings: list[Rendering]
+    prosody: np.ndarray
+    votes: np.ndarray
+    ratings: np.ndarray
+
+
+def draw_session(
+    number: int, options: SampleOptions, lexicon: Lexicon, *, neutral_bias: float
+) -> Session:
+    """Draw one session: who speaks, what is felt and said, how, and what the raters answer.
+
+    Args:
+        number: session number, from 1.
+        options: what to write.
+        lexicon: the lines.
+        neutral_bias: log-odds added to neutral.
+    """
+    rng = np.random.default_rng([options.seed, number])
+    parameters = options.parameters
+    turns = draw_turns(
+        parameters,
+        rng,
+        dialogues=DIALOGUES_PER_SESSION,
+        turns_per_dialogue=options.turns,
+        neutral_bias=neutral_bias,
+    )
+    pool = deal_voices(options.voices, options.folds)[(number - 1) % options.folds]
+    voices = rng.choice(pool, 2, replace=False)
+    pair = [
+        Speaker(2 * number - 1 + index, str(voice), rng.normal(0, parameters.speaker_sd))
+        for index, voice in enumerate(voices)
+    ]
+    speakers = _draw_turn_taking(rng, pair, dialogues=DIALOGUES_PER_SESSION, turns=options.turns)
+    lines = _draw_wording(rng, turns, lexicon, parameters)
+    renderings = [
+        rendering
+        for start in range(0, len(lines), options.turns)
+        for rendering in translate_dialogue(
+            lexicon, lines[start : start + options.turns], cue_window=parameters.cue_window
+        )
+    ]
+    habits = np.stack([speaker.habits for speaker in speakers])
+    prosody = draw_prosody(parameters, rng, turns, speaker_offsets=habits)
+    votes, ratings = draw_votes(parameters, rng, turns)
+    segment_ids = _name_segments(number, speakers, options.turns)
+    return Session(number, turns, speakers, segment_ids, lines, renderings, prosody, votes, ratings)
+
+
+def _draw_turn_taking(
+    rng: np.random.Generator, pair: list[Speaker], *, dialogues: int, turns: int
+) -> list[Speaker]:
+    first = rng.integers(0, 2, (dialogues, 1))
+    changes = rng.random((dialogues, turns)) < SPEAKER_CHANGE
+    changes[:, 0] = False
+    who = (first + changes.cumsum(1)) % 2
+    return [pair[index] for index in who.ravel()]
+
+
+def _draw_wording(
+    rng: np.random.Generator, turns: Turns, lexicon: Lexicon, parameters: Parameters
+) -> list[str]:
+    """Choose each turn's line among those of its kind and topic."""
+    pairs = list(parameters.mixed_pairs)
+    lines = []
+    for kind, topic in zip(turns.line_kind, turns.line_topic, strict=True):
+        match LINE_KINDS[kind]:
+            case "cue":
+                choices = lexicon.cues[EVENTS[topic]]
+            case "emotion":
+                choices = lexicon.emotions[EMOTIONS[topic]]
+            case "mixed":
+                choices = lexicon.mixed[pairs[topic]]
+            case "filler":
+                choices = lexicon.filler
+            case _:
+                choices = lexicon.ambiguous
+        lines.append(choices[int(rng.integers(len(choices)))].ko)
+    return lines
+
+
+def _name_segments(session: int, speakers: list[Speaker], turns: int) -> list[str]:
+    """Name utterances as KEMDy20 does: numbered for each speaker of each dialogue."""
+    names = []
+    spoken: Counter = Counter()
+    for index, speaker in enumerate(speakers):
+        script = index // turns + 1
+        spoken[script, speaker.user] += 1
+        names.append(
+            format_segment_id_kemdy20(
+                session,
+                script,
+                user=speaker.user,
+                gender=speaker.gender,
+                number=spoken[script, speaker.user],
+            )
+        )
+    return names

@@ -1,0 +1,128 @@
+"""Korean speech for the sample corpus, spoken by espeak-ng.
+
+espeak-ng (https://github.com/espeak-ng/espeak-ng) is a formant synthesiser: it carries prosody and
+speaker, not intelligible words. Pitch, rate, pitch range and loudness follow the four prosody
+numbers of `generative`; the same request gives the same samples.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+import numpy as np
+import soundfile
+from scipy.signal import resample_poly
+
+from ..layout import SAMPLING_RATE
+
+VOICES = ("m1", "f1", "m2", "f2", "m3", "f3", "m4", "f4", "m5", "f5", "m6", "m7", "m8")
+"""Variants of espeak-ng's Korean voice; the first letter is the speaker's gender."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How a line is spoken, in espeak-ng's units.
+
+    Attributes:
+        voice: a voice variant, such as `m3`.
+        pitch: base pitch, 1 to 99.
+        rate: words a minute, 90 to 400.
+        range: pitch range in percent of the voice's own, 20 to 300.
+        loudness: amplitude, 30 to 200.
+    """
+
+    voice: str
+    pitch: int
+    rate: int
+    range: int
+    loudness: int
+
+
+def deliver(voice: str, prosody: np.ndarray) -> Delivery:
+    """Turn prosody numbers into espeak-ng's settings.
+
+    Args:
+        voice: a voice variant.
+        prosody: pitch, rate, range and loudness `(4,)`, each about -2 to 2.
+    """
+    pitch, rate, pitch_range, loudness = (float(value) for value in prosody)
+    return Delivery(
+        voice=voice,
+        pitch=int(np.clip(round(50 + 18 * pitch), 1, 99)),
+        rate=int(np.clip(round(200 * np.exp(0.24 * rate)), 90, 400)),
+        range=int(np.clip(round(100 * np.exp(0.6 * pitch_range)), 20, 300)),
+        loudness=int(np.clip(round(90 * np.exp(0.35 * loudness)), 30, 200)),
+    )
+
+
+def deal_voices(voices: tuple[str, ...], pools: int) -> list[tuple[str, ...]]:
+    """Split voices into pools that share none, for sessions of different folds.
+
+    Args:
+        voices: voice variants.
+        pools: number of pools.
+
+    Raises:
+        ValueError: if a pool would have fewer than the two voices that a session needs.
+    """
+    if len(voices) < 2 * pools:
+        raise ValueError(
+            f"`voices` has {len(voices)} voices for {pools} folds; each fold needs two of its own: "
+            f"give {2 * pools} voices or fewer folds."
+        )
+    pairs = [voices[index : index + 2] for index in range(0, len(voices), 2)]
+    dealt: list[tuple[str, ...]] = [()] * pools
+    for index, pair in enumerate(pairs):
+        dealt[index % pools] += pair
+    return dealt
+
+
+def find_espeak() -> str:
+    """Return the path of espeak-ng.
+
+    Raises:
+        RuntimeError: if it is not installed.
+    """
+    program = shutil.which("espeak-ng")
+    if program is None:
+        raise RuntimeError(
+            "`espeak-ng` speaks the sample corpus and is not installed; "
+            "install it, for example with `apt-get install espeak-ng`."
+        )
+    return program
+
+
+def speak(text: str, delivery: Delivery) -> np.ndarray:
+    """Speak one line.
+
+    Args:
+        text: Korean text.
+        delivery: how to speak it.
+
+    Returns:
+        16-bit samples at 16 kHz, `(samples,)`.
+
+    Raises:
+        RuntimeError: if espeak-ng is not installed or fails.
+    """
+    ssml = f'<speak><prosody range="{delivery.range}%">{escape(text)}</prosody></speak>'
+    with tempfile.TemporaryDirectory() as folder:
+        # A file, not a pipe: the header of what espeak-ng pipes has a wrong length.
+        wav = Path(folder) / "line.wav"
+        command = [find_espeak(), "-m", "-v", f"ko+{delivery.voice}", "-p", str(delivery.pitch)]
+        command += ["-s", str(delivery.rate), "-a", str(delivery.loudness), "-w", str(wav), ssml]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0 or not wav.exists():
+            raise RuntimeError(
+                f"`espeak-ng` failed on {text!r} with voice {delivery.voice!r}: "
+                f"{done.stderr.strip() or done.returncode}; check that `espeak-ng -v ko` works."
+            )
+        samples, rate = soundfile.read(wav, dtype="float64")
+    divisor = np.gcd(rate, SAMPLING_RATE)
+    resampled = resample_poly(samples, SAMPLING_RATE // divisor, rate // divisor)
+    return np.clip(np.rint(resampled * 32767), -32768, 32767).astype(np.int16)
