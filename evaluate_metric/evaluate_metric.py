@@ -4,8 +4,8 @@ Loaded with `evaluate.load("./evaluate_metric")`. It stands alone, so that the f
 uploaded as a metric Space: nothing here imports another part of the repository. evaluate's loader
 reads the imports line by line: one module an import line and no `try` around any of them.
 
-Sources: Exact Match and Distance are those of Koh, Joo and Jung (2023), section 2.4; the concordance
-correlation coefficient is that of Lin (1989), https://doi.org/10.2307/2532051.
+Sources: Exact Match and Distance are those of Koh, Joo and Jung (2023), sections 2.4 and 3; the
+concordance correlation coefficient is that of Lin (1989), https://doi.org/10.2307/2532051.
 """
 
 import math
