@@ -1,4 +1,4 @@
-"""What the KEMDy20 corpus looks like on disk, as constants: the one place where its layout is written.
+"""What the KEMDy20 corpus looks like on disk, as constants: its layout is written only here.
 
 The reader (`annotations.py`, `corpus.py`), the builder and the writer of the sample corpus all take
 their knowledge of the format from here, so that what one writes the other reads.
@@ -7,15 +7,17 @@ their knowledge of the format from here, so that what one writes the other reads
     ├─ annotation/Sess01_eval.csv …                 one row per segment, 37 columns, two header rows
     └─ wav/Session01/Sess01_script01_User001F_001.wav  and .txt beside it, CP949, one line
 
-Sources: the two data pages of ETRI (https://nanum.etri.re.kr/share/kjnoh2/KEMDy20?lang=En_us) and the
-parsing code of public repositories that use the corpus.
+Sources: ETRI's data page (https://nanum.etri.re.kr/share/kjnoh2/KEMDy20?lang=En_us) and the parsing
+code of public repositories that use the corpus.
 """
 
 import re
+from dataclasses import dataclass
 
 SAMPLING_RATE = 16_000  # Hz, of every wav of the corpora and of every row of the dataset
 
-EMOTIONS = ("surprise", "angry", "fear", "neutral", "sad", "disgust", "happy")  # class indices 0 to 6
+# Class indices 0 to 6, everywhere in this order.
+EMOTIONS = ("surprise", "angry", "fear", "neutral", "sad", "disgust", "happy")
 
 # The totals of one KEMDy20 version spell "disgust" with a q; later versions mended it.
 LABEL_ALIASES = {"disqust": "disgust"}
@@ -35,14 +37,26 @@ RATERS_KEMDY20 = (
     "Eval10M",
 )
 
-# Column positions in an annotation file; never names, because versions spell blank cells differently.
-KEMDY20_COLUMNS = 37
-NUMBER_COLUMN_KEMDY20 = 0
-START_COLUMN_KEMDY20 = 1  # seconds inside the recording of the dialogue
-END_COLUMN_KEMDY20 = 2
-SEGMENT_ID_COLUMN_KEMDY20 = 3
-TOTAL_COLUMN_KEMDY20 = 4  # emotions joined by ";", then valence, then arousal
-FIRST_RATER_COLUMN_KEMDY20 = 7  # ten times emotion, valence, arousal
+
+@dataclass(frozen=True)
+class AnnotationColumns:
+    """Where the cells of an annotation row stand, from 0; never by name, which differs by version.
+
+    Attributes:
+        count: cells of a row; the raters reach to the last.
+        segment_id: name of the segment.
+        total: emotions joined by `;`, then mean valence, then mean arousal.
+        first_rater: emotion, valence and arousal of the first of ten raters.
+    """
+
+    count: int
+    segment_id: int
+    total: int
+    first_rater: int
+
+
+# 0 is a running number, 1 and 2 are start and end in seconds inside the recording of the dialogue.
+COLUMNS_KEMDY20 = AnnotationColumns(count=37, segment_id=3, total=4, first_rater=7)
 
 # Blank cells of the real files are one space, not empty.
 KEMDY20_HEADER = (
@@ -90,7 +104,7 @@ def format_segment_id_kemdy20(
     name = f"Sess{session:02d}_script{script:02d}_User{user:03d}{gender}_{number:03d}"
     if not SEGMENT_ID_KEMDY20.match(name):
         raise ValueError(
-            f"`session`, `script`, `user`, `gender` and `number` make {name!r}, which is no Segment ID "
-            f"of KEMDy20; it must match {SEGMENT_ID_KEMDY20.pattern!r}."
+            f"`session`, `script`, `user`, `gender` and `number` make {name!r}, which is no "
+            f"Segment ID of KEMDy20; it must match {SEGMENT_ID_KEMDY20.pattern!r}."
         )
     return name

@@ -1,0 +1,95 @@
+"""Command line: `python -m dataset_script build …` and `python -m dataset_script sample …`.
+
+What goes wrong is said in one sentence on standard error, with exit status 2.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .folds import DEFAULT_FOLDS
+from .sample.cli import add_arguments as add_sample_arguments
+
+CONFIGS = ("kemdy20",)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: command line without the program's name; None takes that of the process.
+
+    Returns:
+        Exit status: 0, 2 if the input cannot be used, 130 if interrupted.
+    """
+    args = make_parser().parse_args(arguments)
+    try:
+        return args.run(args)
+    except (ValueError, OSError, RuntimeError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted: what was there before is unchanged", file=sys.stderr)
+        return 130
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Describe the commands and their options."""
+    parser = argparse.ArgumentParser(prog="python -m dataset_script", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    build = commands.add_parser("build", help="turn a corpus on disk into a dataset folder")
+    build.add_argument("corpus_dir", metavar="CORPUS_DIR", help="the unpacked corpus")
+    build.add_argument("--config", required=True, choices=CONFIGS, help="which corpus it is")
+    build.add_argument(
+        "--output", required=True, metavar="DIR", help="dataset folder; its config is replaced"
+    )
+    build.add_argument(
+        "--translations", metavar="FILE.jsonl", help='lines of {"id": …, "text_en": …}'
+    )
+    build.add_argument(
+        "--folds",
+        type=int,
+        default=DEFAULT_FOLDS,
+        metavar="N",
+        help="number of folds over the sessions (default: %(default)s)",
+    )
+    build.add_argument(
+        "--keep-markers",
+        action="store_true",
+        help="leave transcribers' marks such as l/ (laughter) in text_ko; they leak the label",
+    )
+    build.set_defaults(run=_run_build)
+    sample = commands.add_parser("sample", help="write a synthetic corpus")
+    add_sample_arguments(sample)
+    sample.set_defaults(run=_run_sample)
+    return parser
+
+
+def _run_build(args: argparse.Namespace) -> int:
+    # Imported here: `datasets` takes seconds, and `--help` should not.
+    from .release import build_release
+    from .report import format_summary
+
+    report = build_release(
+        args.corpus_dir,
+        args.output,
+        config=args.config,
+        translations=args.translations,
+        n_folds=args.folds,
+        keep_markers=args.keep_markers,
+    )
+    print(format_summary(report))
+    print(f"All problems: {Path(args.output, 'reports', f'{args.config}.json')}")
+    print(f'Use it: load_dataset("{args.output}", "{args.config}", split="train")')
+    return 0
+
+
+def _run_sample(args: argparse.Namespace) -> int:
+    from .sample.cli import run
+
+    return run(args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""The dataset builder: records of a corpus become rows with features.
+
+Use it directly, since current versions of `datasets` run no loading scripts:
+
+    builder = Kemdy(config_name="kemdy20", data_dir="KEMDy20_v1_2")
+    builder.download_and_prepare()
+    dataset = builder.as_dataset(split="train")
+
+`release.py` writes its rows as a folder that `load_dataset` reads. Versions of `datasets` before 4
+can load this file as a script; they copy only the modules that it names itself, hence the imports
+that nothing here uses.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import datasets
+
+from .annotations import Annotation  # noqa: F401
+from .audio import SAMPLE_WIDTH  # noqa: F401
+from .corpus import Kemdy20Corpus, Record
+from .files import CorpusFolder, fingerprint_file
+from .layout import EMOTIONS, SAMPLING_RATE
+from .report import BuildReport, CorpusError
+from .transcripts import clean_transcript
+from .translations import load_translations
+
+FEATURES = datasets.Features(
+    {
+        "id": datasets.Value("string"),
+        "corpus": datasets.Value("string"),
+        "session": datasets.Value("int32"),
+        "dialogue": datasets.Value("string"),
+        "turn": datasets.Value("int32"),
+        "speaker": datasets.Value("string"),
+        "gender": datasets.Value("string"),
+        "audio": datasets.Audio(sampling_rate=SAMPLING_RATE),
+        "duration": datasets.Value("float32"),
+        "text_ko": datasets.Value("string"),
+        "text_ko_raw": datasets.Value("string"),
+        "text_en": datasets.Value("string"),
+        "emotions": datasets.Sequence(datasets.ClassLabel(names=list(EMOTIONS))),
+        "emotion_votes": datasets.Sequence(datasets.Value("float32"), length=len(EMOTIONS)),
+        "valence": datasets.Value("float32"),
+        "arousal": datasets.Value("float32"),
+        "valence_std": datasets.Value("float32"),
+        "arousal_std": datasets.Value("float32"),
+        "is_silent": datasets.Value("bool"),
+    }
+)
+
+
+@dataclass
+class KemdyConfig(datasets.BuilderConfig):
+    """What of a corpus becomes rows.
+
+    Attributes:
+        translations: JSON Lines file of `{"id", "text_en"}`; None leaves `text_en` empty.
+        keep_markers: leave transcribers' marks such as `l/` (laughter) in `text_ko`.
+    """
+
+    translations: str | None = None
+    keep_markers: bool = False
+
+    def create_config_id(
+        self, config_kwargs: dict[str, Any], custom_features: datasets.Features | None = None
+    ) -> str:
+        """Name the cache folder by what the files hold, not only by where they are.
+
+        Otherwise a corpus or a translation that changed on disk would silently give the old rows.
+        """
+        contents = dict(config_kwargs)
+        if self.data_dir is not None:
+            contents["corpus_fingerprint"] = CorpusFolder(self.data_dir).fingerprint()
+        if self.translations is not None:
+            contents["translations_fingerprint"] = fingerprint_file(self.translations)
+        return super().create_config_id(contents, custom_features)
+
+
+class Kemdy(datasets.GeneratorBasedBuilder):
+    """Rows of one KEMDy corpus in one split, `train`; the folds are data of their own.
+
+    Attributes:
+        report: counts and problems of the build; empty where the rows came out of the cache.
+    """
+
+    VERSION = datasets.Version("1.0.0")
+    BUILDER_CONFIG_CLASS = KemdyConfig
+    BUILDER_CONFIGS = [
+        KemdyConfig(
+            name="kemdy20",
+            version=VERSION,
+            description="KEMDy20: free talk of 80 lay adults, rated by ten listeners.",
+        )
+    ]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.report = BuildReport(self.config.name)
+
+    def _info(self) -> datasets.DatasetInfo:
+        return datasets.DatasetInfo(
+            description=self.config.description,
+            features=FEATURES,
+            homepage="https://nanum.etri.re.kr/share/kjnoh2/KEMDy20?lang=En_us",
+        )
+
+    def _split_generators(
+        self, dl_manager: datasets.DownloadManager
+    ) -> list[datasets.SplitGenerator]:
+        config = self.config
+        if config.data_dir is None:
+            raise CorpusError(
+                "`data_dir` is missing; give the folder of the unpacked corpus, which ETRI "
+                "hands out on application and nothing downloads."
+            )
+        self.report = BuildReport(config.name, {"keep_markers": config.keep_markers})
+        corpus = Kemdy20Corpus(CorpusFolder(config.data_dir), self.report)
+        texts: dict[str, str] = {}
+        if config.translations is not None:
+            texts = load_translations(
+                config.translations,
+                corpus=config.name,
+                known={f"{config.name}/{row.segment_id}" for row in corpus.annotations},
+                report=self.report,
+            )
+        split = datasets.SplitGenerator(
+            name=datasets.Split.TRAIN, gen_kwargs={"corpus": corpus, "translations": texts}
+        )
+        split.split_info.num_examples = len(corpus.annotations)  # the total of the progress bar
+        return [split]
+
+    def _generate_examples(
+        self, corpus: Kemdy20Corpus, translations: dict[str, str]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        for record in corpus:
+            row = self._make_row(record, translations)
+            self.report.count_row(row, record.annotation.ratings.emotions)
+            yield row["id"], row
+        if self.report.rows_out == 0:
+            first = next(problem for problem in self.report.problems if problem.rows_dropped)
+            raise CorpusError(
+                f"No row of {self.config.data_dir!r} is usable; the first problem is "
+                f"{first.place}: {first.message}."
+            )
+
+    def _make_row(self, record: Record, translations: dict[str, str]) -> dict[str, Any]:
+        annotation, ratings = record.annotation, record.annotation.ratings
+        row_id = f"{self.config.name}/{annotation.segment_id}"
+        return {
+            "id": row_id,
+            "corpus": self.config.name,
+            "session": annotation.session,
+            "dialogue": annotation.dialogue,
+            "turn": annotation.turn,
+            "speaker": f"{self.config.name}/{annotation.speaker}",
+            "gender": annotation.gender,
+            "audio": {"bytes": record.wav, "path": f"{row_id}.wav"},
+            "duration": record.facts.duration,
+            "text_ko": clean_transcript(record.transcript, keep_markers=self.config.keep_markers),
+            "text_ko_raw": record.transcript,
+            "text_en": translations.get(row_id, ""),
+            "emotions": list(ratings.emotions),
+            "emotion_votes": [count / sum(ratings.votes) for count in ratings.votes],
+            "valence": ratings.valence,
+            "arousal": ratings.arousal,
+            "valence_std": ratings.valence_std,
+            "arousal_std": ratings.arousal_std,
+            "is_silent": record.facts.is_silent,
+        }

@@ -1,0 +1,136 @@
+"""The dataset card of a release: `README.md`, whose metadata tells `load_dataset` the configs.
+
+The card is made from the reports of the configs that the release holds, so it can always be made
+again, and it lists no config that is not there.
+"""
+
+from typing import Any
+
+import yaml
+
+from .layout import EMOTIONS
+
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+
+PAGES = {
+    "kemdy19": "https://nanum.etri.re.kr/share/kjnoh2/KEMDy19?lang=En_us",
+    "kemdy20": "https://nanum.etri.re.kr/share/kjnoh2/KEMDy20?lang=En_us",
+}
+
+SYNTHETIC_NOTICE = (
+    "**Everything here is synthetic**: generated speech, generated lines, simulated raters. It has "
+    "the form of the corpora and says nothing about people."
+)
+
+LICENCE_NOTICE = (
+    "**Not to be redistributed.** These rows are derived from corpora that ETRI hands out on "
+    "application, under a signed agreement. Keep this folder where the agreement allows: audio, "
+    "transcripts, labels and features made from them are covered by it."
+)
+
+COLUMNS = {
+    "id": "`<corpus>/<Segment ID>`, unique",
+    "corpus, session, dialogue": "where the turn was recorded; session numbers repeat by corpus",
+    "turn": "rank of the turn in its dialogue, from 0; a row that was dropped leaves a gap",
+    "speaker, gender": "name unique over sessions and corpora; `F` or `M`",
+    "audio, duration": "16 kHz mono, the bytes of the corpus; seconds",
+    "text_ko, text_ko_raw": "transcript without and with transcribers' marks; empty if missing",
+    "text_en": "English rendering; empty if missing",
+    "emotions": f"what most of ten raters said, one or more of {', '.join(EMOTIONS)}",
+    "emotion_votes": "share of the raters for each emotion, in this order; sums to 1",
+    "valence, arousal": "mean of the raters, 1 to 5",
+    "valence_std, arousal_std": "population standard deviation over the raters",
+    "is_silent": "whether every sample of the audio is zero",
+}
+
+
+def write_card(reports: dict[str, dict[str, Any]]) -> str:
+    """Write the card of a release.
+
+    Args:
+        reports: by config, what `BuildReport.to_dict` returns; at least one.
+
+    Returns:
+        The text of `README.md`.
+    """
+    synthetic = all(report["synthetic"] is not None for report in reports.values())
+    parts = [
+        f"---\n{_write_metadata(reports, synthetic=synthetic)}---\n",
+        f"{SYNTHETIC_NOTICE if synthetic else LICENCE_NOTICE}\n",
+        f"# {' and '.join(name.upper().replace('KEMDY', 'KEMDy') for name in reports)}"
+        f"{' (synthetic sample)' if synthetic else ''}\n",
+        _describe_use(sorted(reports)),
+        _tabulate(reports),
+        "## Columns\n",
+        _tabulate_columns(),
+        "One split, `train`, holds every row. `folds/<corpus>.csv` (fold, session, dialogue, role) "
+        "says which sessions a fold trains, validates and tests on; an empty dialogue means the "
+        "whole session. No session and no speaker has two roles in a fold. What was found wrong in "
+        "the corpus, and what was done about it, is listed in `reports/<corpus>.json`.\n",
+    ]
+    return "\n".join(parts)
+
+
+def _write_metadata(reports: dict[str, dict[str, Any]], *, synthetic: bool) -> str:
+    rows = sum(report["rows_out"] for report in reports.values())
+    metadata = {
+        "pretty_name": "KEMDy",
+        "language": ["ko", "en"],
+        "license": "apache-2.0" if synthetic else "other",
+        "task_categories": ["audio-classification", "text-classification"],
+        "tags": ["emotion-recognition", "multimodal", "valence-arousal"]
+        + ["synthetic"] * synthetic,
+        "size_categories": [next((name for limit, name in SIZES if rows < limit), "n>1M")],
+        "configs": [
+            {
+                "config_name": name,
+                "data_files": [{"split": "train", "path": f"data/{name}/train-*.parquet"}],
+            }
+            for name in sorted(reports)
+        ],
+    }
+    return yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)
+
+
+def _describe_use(names: list[str]) -> str:
+    loads = "\n".join(f'{name} = load_dataset(FOLDER, "{name}", split="train")' for name in names)
+    return f"```python\nfrom datasets import load_dataset\n\n{loads}\n```\n"
+
+
+def _tabulate_columns() -> str:
+    lines = ["| column | meaning |", "|---|---|"]
+    for names, meaning in COLUMNS.items():
+        lines.append(f"| {', '.join(f'`{name}`' for name in names.split(', '))} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def _tabulate(reports: dict[str, dict[str, Any]]) -> str:
+    """One column a config, one line a figure."""
+    names = sorted(reports)
+    figures = {
+        "rows (of the corpus; dropped)": lambda r: (
+            f"{r['rows_out']:,} ({r['rows_in']:,}; {r['rows_dropped']:,})"
+        ),
+        "sessions / dialogues / speakers": lambda r: (
+            f"{len(r['sessions'])} / {r['dialogues']} / {r['speakers']}"
+        ),
+        "hours": lambda r: f"{r['hours']:.2f}",
+        **{
+            f"rows with {emotion}": lambda r, emotion=emotion: f"{r['emotions'].get(emotion, 0):,}"
+            for emotion in EMOTIONS
+        },
+        "rows with several emotions": lambda r: f"{r['multi_label_rows']:,}",
+        "silent wavs": lambda r: f"{r['silent_rows']:,}",
+        "transcripts missing": lambda r: f"{r['missing_transcripts']:,}",
+        "transcribers' marks in `text_ko`": lambda r: (
+            "kept" if r["options"]["keep_markers"] else "stripped"
+        ),
+        "English from": lambda r: r["options"]["translations"] or "none",
+        "source": lambda r: (
+            "generated" if r["synthetic"] is not None else f"[ETRI]({PAGES[r['config']]})"
+        ),
+    }
+    lines = [f"| | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
+    for title, figure in figures.items():
+        lines.append(f"| {title} | {' | '.join(figure(reports[name]) for name in names)} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,220 @@
+"""A release: the folder of Parquet, folds, reports and card that `load_dataset` reads.
+
+    DIR/
+    ├─ README.md                    card; its YAML names the configs below, and only these
+    ├─ data/<corpus>/train-00000-of-00005.parquet …     rows with their audio inside
+    ├─ folds/<corpus>.csv
+    ├─ reports/<corpus>.json        counts and every problem of the build
+    └─ synthetic.json               only of generated corpora: what their generator says of them
+
+A build happens in a fresh folder beside DIR and takes its place by a rename at the very end: a
+build that fails or is interrupted leaves the old release as it was, and no row of an older build
+survives. What DIR holds besides the corpus that is built, another corpus for one, moves along.
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from datasets.exceptions import DatasetGenerationError
+
+from .builder import Kemdy
+from .card import write_card
+from .corpus import find_annotation_files, read_synthetic_marker
+from .files import CorpusFolder
+from .folds import DEFAULT_FOLDS, assign_folds, validate_folds, write_folds
+from .layout import SYNTHETIC_MARKER
+from .report import BuildReport, CorpusError
+
+SHARD_SIZE = "500MB"
+
+
+def build_release(
+    corpus_dir: str | Path,
+    output: str | Path,
+    *,
+    config: str,
+    translations: str | Path | None = None,
+    n_folds: int = DEFAULT_FOLDS,
+    keep_markers: bool = False,
+) -> dict[str, Any]:
+    """Build one corpus into a release folder.
+
+    Args:
+        corpus_dir: the unpacked corpus.
+        output: the release; made if missing, its `config` replaced if it is there.
+        config: which corpus it is, such as `kemdy20`.
+        translations: JSON Lines of `{"id", "text_en"}`.
+        n_folds: number of folds over the sessions.
+        keep_markers: leave transcribers' marks in `text_ko`.
+
+    Returns:
+        The report, as in `reports/<config>.json`.
+
+    Raises:
+        CorpusError: if the corpus or the translations cannot be used, `output` holds something
+            that is no release, or a synthetic corpus would share a release with a real one.
+        ValueError: if `n_folds` does not suit the number of sessions.
+    """
+    target = Path(output).expanduser().resolve()
+    reports = read_reports(target)
+    _check_output(target, reports)
+    others = {name: report for name, report in reports.items() if name != config}
+    _check_corpus(CorpusFolder(corpus_dir), others, n_folds=n_folds)
+    with _replace_folder(target) as fresh:
+        report = _write_rows(
+            fresh,
+            config_name=config,
+            data_dir=str(corpus_dir),
+            translations=None if translations is None else str(translations),
+            keep_markers=keep_markers,
+        )
+        _write_folds(report, fresh / "folds" / f"{config}.csv", n_folds=n_folds)
+        summary = report.to_dict()
+        _write_json(fresh / "reports" / f"{config}.json", summary)
+        _carry_over(target, fresh, config=config)
+        _write_overview(fresh, {**others, config: summary})
+    return summary
+
+
+def read_reports(release: str | Path) -> dict[str, dict[str, Any]]:
+    """Read the reports of all configs in a release.
+
+    Args:
+        release: the folder.
+
+    Returns:
+        The reports by config; none if the folder does not exist or is no release.
+    """
+    reports = {}
+    for file in sorted(Path(release).glob("reports/*.json")):
+        if any(Path(release, "data", file.stem).glob("train-*.parquet")):
+            reports[file.stem] = json.loads(file.read_text(encoding="utf-8"))
+    return reports
+
+
+def _check_output(target: Path, reports: dict[str, Any]) -> None:
+    if target.exists() and not target.is_dir():
+        raise CorpusError(f"`output` {str(target)!r} is a file; give a folder.")
+    if target.is_dir() and any(target.iterdir()) and not reports:
+        raise CorpusError(
+            f"`output` {str(target)!r} is not empty and is no release of this program; "
+            "give a new or empty folder."
+        )
+
+
+def _check_corpus(folder: CorpusFolder, others: dict[str, dict[str, Any]], *, n_folds: int) -> None:
+    """Find out before the long part whether the corpus suits the folds and the release."""
+    assign_folds(find_annotation_files(folder), n_folds=n_folds)
+    is_synthetic = read_synthetic_marker(folder) is not None
+    for name, report in others.items():
+        if (report["synthetic"] is not None) != is_synthetic:
+            kinds = ("a real", "a synthetic") if is_synthetic else ("a synthetic", "a real")
+            raise CorpusError(
+                f"`output` holds {kinds[0]} {name} and {str(folder.root)!r} is {kinds[1]} corpus; "
+                "keep the two in separate folders."
+            )
+
+
+@contextmanager
+def _replace_folder(target: Path) -> Iterator[Path]:
+    """Give a fresh folder beside `target` that takes its place if nothing goes wrong."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the target, because only within one file system is a rename a single step.
+    work = Path(tempfile.mkdtemp(prefix=f".{target.name}.building-", dir=target.parent))
+    fresh, old = work / "new", work / "old"
+    fresh.mkdir()
+    try:
+        yield fresh
+        if target.exists():
+            target.rename(old)
+        try:
+            fresh.rename(target)
+        except BaseException:
+            if old.exists():
+                old.rename(target)
+            raise
+    finally:
+        shutil.rmtree(work)
+
+
+def _write_rows(fresh: Path, **builder_options: Any) -> BuildReport:
+    """Run the builder into `data/<config>` as Parquet."""
+    cache = fresh / ".cache"
+    builder = Kemdy(cache_dir=str(cache), **builder_options)
+    config = builder.config.name
+    raw = fresh / ".rows"
+    try:
+        builder.download_and_prepare(str(raw), file_format="parquet", max_shard_size=SHARD_SIZE)
+    except DatasetGenerationError as error:
+        if isinstance(error.__cause__, (CorpusError, OSError)):
+            raise error.__cause__ from None
+        raise
+    data = fresh / "data" / config
+    data.mkdir(parents=True)
+    shards = sorted(raw.glob("*.parquet"))
+    for number, shard in enumerate(shards):
+        shard.rename(data / f"train-{number:05d}-of-{len(shards):05d}.parquet")
+    for leftover in (cache, raw):
+        shutil.rmtree(leftover)
+    for lock in fresh.glob(".rows*"):
+        lock.unlink()
+    translations = builder_options["translations"]
+    builder.report.options["translations"] = translations and Path(translations).name
+    return builder.report
+
+
+def _write_folds(report: BuildReport, path: Path, *, n_folds: int) -> None:
+    rows = assign_folds(report.sessions, n_folds=n_folds)
+    validate_folds(rows, sessions=report.sessions)
+    path.parent.mkdir()
+    report.options["n_folds"] = n_folds
+    report.options["folds_sha256"] = write_folds(rows, path)
+    missing = sorted(set(range(1, max(report.sessions) + 1)) - report.sessions)
+    if missing:
+        report.add_problem(
+            "missing_session",
+            f"folds/{path.name}",
+            message=f"sessions {missing} have no rows; the others were ranked without them, so the "
+            "folds are not those of the whole corpus",
+        )
+
+
+def _carry_over(target: Path, fresh: Path, *, config: str) -> None:
+    """Copy what the old release holds beyond what is built anew."""
+    if not target.exists():
+        return
+    replaced = {
+        target / name
+        for name in (
+            "README.md",
+            SYNTHETIC_MARKER,
+            f"data/{config}",
+            f"folds/{config}.csv",
+            f"reports/{config}.json",
+        )
+    }
+    shutil.copytree(
+        target,
+        fresh,
+        symlinks=True,
+        dirs_exist_ok=True,
+        ignore=lambda folder, names: {name for name in names if Path(folder, name) in replaced},
+    )
+
+
+def _write_overview(fresh: Path, reports: dict[str, dict[str, Any]]) -> None:
+    """Write what speaks of all configs: the card and the mark of generated corpora."""
+    (fresh / "README.md").write_text(write_card(reports), encoding="utf-8")
+    synthetic = {name: report["synthetic"] for name, report in sorted(reports.items())}
+    if all(marker is not None for marker in synthetic.values()):
+        _write_json(fresh / SYNTHETIC_MARKER, synthetic)
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
