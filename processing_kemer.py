@@ -1,0 +1,337 @@
+"""From a waveform and a transcript to the tensors of a `KemerModel`, and from outputs to words.
+
+First and last station: feature extractor and tokenizer on the way in, decisions on the way out.
+Each utterance is processed by itself and padded afterwards: its values never depend on its batch.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import (
+    AutoConfig,
+    AutoFeatureExtractor,
+    AutoTokenizer,
+    BatchFeature,
+    PretrainedConfig,
+    ProcessorMixin,
+)
+
+try:
+    from .configuration_kemer import EMOTIONS, KemerConfig
+    from .encoders_kemer import receptive_field
+except ImportError:
+    if __package__:
+        raise
+    from configuration_kemer import EMOTIONS, KemerConfig
+    from encoders_kemer import receptive_field
+
+Waveform = np.ndarray | torch.Tensor
+"""One channel of sound, (samples,), floating point in [-1, 1]."""
+
+
+def decode_emotions(probabilities: np.ndarray, *, threshold: float = 0.5) -> np.ndarray:
+    """Decide which emotions are present.
+
+    Args:
+        probabilities: (n, emotions), each in [0, 1].
+        threshold: an emotion is present if its probability is greater, in [0, 1]; where none is,
+            the most probable one is (the first of equals), as every utterance has one at least.
+
+    Returns:
+        The decisions, (n, emotions), integers 0 and 1.
+
+    Raises:
+        ValueError: if the probabilities have another shape or leave [0, 1], or the threshold does.
+
+    Example:
+        >>> decode_emotions(np.array([[0.1, 0.6, 0.7], [0.2, 0.4, 0.3]])).tolist()
+        [[0, 1, 1], [0, 1, 0]]
+    """
+    probabilities = np.asarray(probabilities)
+    if probabilities.ndim != 2 or probabilities.shape[1] == 0:
+        raise ValueError(
+            f"`probabilities` has the shape {probabilities.shape}; allowed is (n, emotions)."
+        )
+    if not ((probabilities >= 0) & (probabilities <= 1)).all():
+        raise ValueError(
+            "`probabilities` holds values outside [0, 1] or NaN; give the sigmoid of the logits."
+        )
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"`threshold` is {threshold!r}; allowed is a number in [0, 1].")
+    decisions = probabilities > threshold
+    undecided = ~decisions.any(axis=1)
+    decisions[undecided, probabilities[undecided].argmax(axis=1)] = True
+    return decisions.astype(np.int64)
+
+
+class KemerProcessor(ProcessorMixin):
+    """Feature extractor and tokenizer of a `KemerModel` in one.
+
+    A checkpoint with one modality carries both parts, too; the other is simply not used.
+
+    Args:
+        feature_extractor: a `SpeechT5FeatureExtractor` or a `Wav2Vec2FeatureExtractor`.
+        tokenizer: any tokenizer with a padding token; `model_max_length` is where it cuts.
+        minimum_samples: length of the shortest waveform that the speech encoder can read, in
+            samples at the feature extractor's rate.
+    """
+
+    def __init__(
+        self, feature_extractor: Any, tokenizer: Any, *, minimum_samples: int = 400
+    ) -> None:
+        super().__init__(feature_extractor, tokenizer)
+        if tokenizer.pad_token_id is None:
+            raise ValueError("`tokenizer` has no padding token; set `tokenizer.pad_token` before.")
+        if not isinstance(minimum_samples, int) or minimum_samples < 1:
+            raise ValueError(
+                f"`minimum_samples` is {minimum_samples!r}; allowed is a whole number from 1 up."
+            )
+        self.minimum_samples = minimum_samples
+
+    @classmethod
+    def from_encoders(cls, speech: str | None, text: str | None) -> "KemerProcessor":
+        """Build the processor that belongs to `KemerModel.from_encoders` with the same arguments.
+
+        Args:
+            speech: checkpoint whose feature extractor is taken; with None it is `text`'s.
+            text: checkpoint whose tokenizer is taken; with None it is `speech`'s.
+
+        Returns:
+            The processor.
+
+        Raises:
+            ValueError: if both are None.
+            OSError: if a checkpoint lacks the part wanted: give one that has it.
+
+        Example:
+            >>> KemerProcessor.from_encoders(
+            ...     speech="microsoft/speecht5_vc", text="microsoft/speecht5_tts"
+            ... )  # doctest: +SKIP
+        """
+        if speech is None and text is None:
+            raise ValueError("`speech` and `text` are both None; give one checkpoint at least.")
+        arguments = {}
+        if speech is not None:
+            arguments["minimum_samples"] = receptive_field(_speech_config(str(speech)))
+        return cls(
+            AutoFeatureExtractor.from_pretrained(text if speech is None else speech),
+            AutoTokenizer.from_pretrained(speech if text is None else text),
+            **arguments,
+        )
+
+    @property
+    def sampling_rate(self) -> int:
+        """Rate of the waveforms that the model reads, in Hz."""
+        return self.feature_extractor.sampling_rate
+
+    @property
+    def model_input_names(self) -> list[str]:
+        """Names of the tensors that a call returns."""
+        return ["input_values", "attention_mask", "input_ids", "text_attention_mask"]
+
+    def __call__(
+        self,
+        audio: Waveform | Sequence[Waveform | None] | None = None,
+        text: str | Sequence[str | None] | None = None,
+        *,
+        sampling_rate: int | None = None,
+        resample: bool = False,
+    ) -> BatchFeature:
+        """Turn one utterance or many into padded tensors.
+
+        Args:
+            audio: one waveform, (samples,), floating point in [-1, 1], or a list of them. None in
+                the list is a missing modality: a row of padding. None alone: no speech at all.
+            text: one transcript or a list of them. None or a blank string in the list is a missing
+                modality. None alone: no text at all.
+            sampling_rate: rate of the waveforms, in Hz; required with audio.
+            resample: bring waveforms of another rate to the model's (with torchaudio); otherwise
+                another rate is an error.
+
+        Returns:
+            `input_values` (batch, samples), float32, and `attention_mask` (batch, samples), int64,
+            if audio was given; `input_ids` (batch, tokens) and `text_attention_mask` (batch,
+            tokens), int64, if text was. Masks are 1 at valid positions and 0 at padding, which is
+            on the right.
+
+        Raises:
+            ValueError: if an utterance or the rate is not what is described above.
+        """
+        if audio is None and text is None:
+            raise ValueError("`audio` and `text` are both None; give one of them at least.")
+        features: dict[str, torch.Tensor] = {}
+        if audio is not None:
+            rows = (
+                [audio]
+                if isinstance(audio, np.ndarray | torch.Tensor)
+                else _as_list("audio", audio)
+            )
+            extract = self._audio_reader(sampling_rate, resample=resample)
+            waveforms = [extract(row, index) for index, row in enumerate(rows)]
+            padding = float(self.feature_extractor.padding_value)
+            features["input_values"], features["attention_mask"] = _pad(waveforms, padding)
+        if text is not None:
+            rows = [text] if isinstance(text, str) else _as_list("text", text)
+            tokens = [self._read_text(row, index) for index, row in enumerate(rows)]
+            padding = self.tokenizer.pad_token_id
+            features["input_ids"], features["text_attention_mask"] = _pad(tokens, padding)
+        if audio is not None and text is not None:
+            counts = len(features["input_values"]), len(features["input_ids"])
+            if counts[0] != counts[1]:
+                raise ValueError(
+                    f"`audio` holds {counts[0]} utterances and `text` {counts[1]}; give the same "
+                    "utterances in both, None where one is missing."
+                )
+        return BatchFeature(features)
+
+    def post_process(self, outputs: Any, *, threshold: float = 0.5) -> list[dict[str, Any]]:
+        """Say in words what a `KemerModel` returned.
+
+        Args:
+            outputs: a `KemerOutput`.
+            threshold: of `decode_emotions`.
+
+        Returns:
+            For each utterance `emotions` (the names of those present), `probabilities` (of each
+            name, in [0, 1]), `valence` and `arousal` (on the scale of the labels: 1 to 5).
+        """
+        probabilities = torch.sigmoid(outputs.logits.detach().float()).cpu().numpy()
+        if probabilities.shape[1] != len(EMOTIONS):
+            raise ValueError(
+                f"`outputs` has logits of the shape {probabilities.shape}; allowed is "
+                f"(batch, {len(EMOTIONS)}), one for each of {', '.join(EMOTIONS)}."
+            )
+        decisions = decode_emotions(probabilities, threshold=threshold)
+        valence_arousal = outputs.valence_arousal.detach().float().cpu().tolist()
+        return [
+            {
+                "emotions": [name for name, one in zip(EMOTIONS, decision, strict=True) if one],
+                "probabilities": dict(zip(EMOTIONS, row.tolist(), strict=True)),
+                "valence": valence,
+                "arousal": arousal,
+            }
+            for decision, row, (valence, arousal) in zip(
+                decisions, probabilities, valence_arousal, strict=True
+            )
+        ]
+
+    def _audio_reader(
+        self, sampling_rate: int | None, *, resample: bool
+    ) -> Callable[[Waveform | None, int], torch.Tensor]:
+        """Return the function that turns a waveform and its row number into `(samples,)`."""
+
+        def read(waveform: Waveform | None, row: int) -> torch.Tensor:
+            if waveform is None:
+                return torch.zeros(0)
+            samples = _checked_waveform(waveform, row)
+            if sampling_rate != self.sampling_rate:
+                samples = self._resample(samples, sampling_rate, allowed=resample)
+            if len(samples) < self.minimum_samples:
+                raise ValueError(
+                    f"`audio` holds {len(samples)} samples at {self.sampling_rate} Hz in row {row}; "
+                    f"the speech encoder needs {self.minimum_samples} at least: leave the "
+                    "utterance out or give None for missing speech."
+                )
+            extracted = self.feature_extractor(
+                samples.numpy(), sampling_rate=self.sampling_rate, return_tensors="np"
+            )
+            return torch.from_numpy(np.asarray(extracted["input_values"][0], dtype=np.float32))
+
+        return read
+
+    def _resample(
+        self, samples: torch.Tensor, sampling_rate: int | None, *, allowed: bool
+    ) -> torch.Tensor:
+        if sampling_rate is None:
+            raise ValueError(
+                "`sampling_rate` was not given; give the rate of `audio` in Hz, it is not guessed."
+            )
+        if not isinstance(sampling_rate, int | np.integer) or sampling_rate < 1:
+            raise ValueError(
+                f"`sampling_rate` is {sampling_rate!r}; allowed is a whole number of Hz from 1 up."
+            )
+        if not allowed:
+            raise ValueError(
+                f"`sampling_rate` is {sampling_rate} Hz, but the model reads {self.sampling_rate} "
+                "Hz; resample before, or pass `resample=True`."
+            )
+        import torchaudio
+
+        return torchaudio.functional.resample(samples, int(sampling_rate), self.sampling_rate)
+
+    def _read_text(self, text: str | None, row: int) -> torch.Tensor:
+        """Return the tokens `(tokens,)` of a transcript, none for a missing one."""
+        if text is not None and not isinstance(text, str):
+            raise ValueError(
+                f"`text` holds {text!r} of type {type(text).__name__} in row {row}; allowed is a "
+                "string, or None for missing text."
+            )
+        if text is None or not text.strip():
+            return torch.zeros(0, dtype=torch.int64)
+        tokens = self.tokenizer(text, truncation=True)["input_ids"]
+        return torch.tensor(tokens, dtype=torch.int64)
+
+
+def _speech_config(checkpoint: str) -> PretrainedConfig:
+    """Return the configuration of the speech encoder in a checkpoint, a KEMER one or another."""
+    found, _ = PretrainedConfig.get_config_dict(checkpoint)
+    if found.get("model_type") == KemerConfig.model_type:
+        return KemerConfig.from_pretrained(checkpoint).speech_config
+    return AutoConfig.from_pretrained(checkpoint)
+
+
+def _as_list(name: str, values: Any) -> list[Any]:
+    """Return `values` as a list of utterances, which a single number or an empty list is not."""
+    if not isinstance(values, list | tuple):
+        raise ValueError(
+            f"`{name}` is of type {type(values).__name__}; allowed is one utterance or a list."
+        )
+    if not values:
+        raise ValueError(f"`{name}` is an empty list; give one utterance at least.")
+    return list(values)
+
+
+def _checked_waveform(waveform: Waveform, row: int) -> torch.Tensor:
+    """Return a waveform as float32, `(samples,)`, or raise ValueError with what is wrong."""
+    if not isinstance(waveform, np.ndarray | torch.Tensor):
+        raise ValueError(
+            f"`audio` holds a {type(waveform).__name__} in row {row}; allowed is a NumPy array or "
+            'a PyTorch tensor (in a row of `datasets`: `row["audio"]["array"]`).'
+        )
+    samples = torch.as_tensor(waveform).detach().cpu()
+    if samples.dim() != 1:
+        raise ValueError(
+            f"`audio` has the shape {tuple(samples.shape)} in row {row}; allowed is one channel, "
+            "(samples,): average the channels of stereo sound, pass a batch as a list."
+        )
+    if not samples.is_floating_point():
+        raise ValueError(
+            f"`audio` is of type {samples.dtype} in row {row}; allowed is floating point in "
+            "[-1, 1]: divide 16-bit samples by 32768."
+        )
+    if len(samples) == 0:
+        raise ValueError(
+            f"`audio` is empty in row {row}; leave the utterance out or give None for missing "
+            "speech."
+        )
+    if not bool(torch.isfinite(samples).all()):
+        raise ValueError(
+            f"`audio` holds NaN or infinity in row {row}; leave the utterance out or repair it."
+        )
+    return samples.float()
+
+
+def _pad(rows: list[torch.Tensor], padding: float | int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pad `(length,)` rows on the right: `(batch, longest)` and the mask, at least one wide."""
+    width = max(1, *(len(row) for row in rows))
+    values = rows[0].new_full((len(rows), width), padding)
+    mask = torch.zeros((len(rows), width), dtype=torch.int64)
+    for index, row in enumerate(rows):
+        values[index, : len(row)] = row
+        mask[index, : len(row)] = 1
+    return values, mask
+
+
+KemerProcessor.register_for_auto_class()
