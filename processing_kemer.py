@@ -4,7 +4,7 @@ First and last station: feature extractor and tokenizer on the way in, decisions
 Each utterance is processed by itself and padded afterwards: its values never depend on its batch.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -78,9 +78,8 @@ class KemerProcessor(ProcessorMixin):
             samples at the feature extractor's rate.
     """
 
-    def __init__(
-        self, feature_extractor: Any, tokenizer: Any, *, minimum_samples: int = 400
-    ) -> None:
+    # Not keyword-only: transformers restores from processor_config.json positional arguments alone.
+    def __init__(self, feature_extractor: Any, tokenizer: Any, minimum_samples: int = 400) -> None:
         super().__init__(feature_extractor, tokenizer)
         if tokenizer.pad_token_id is None:
             raise ValueError("`tokenizer` has no padding token; set `tokenizer.pad_token` before.")
@@ -163,13 +162,11 @@ class KemerProcessor(ProcessorMixin):
             raise ValueError("`audio` and `text` are both None; give one of them at least.")
         features: dict[str, torch.Tensor] = {}
         if audio is not None:
-            rows = (
-                [audio]
-                if isinstance(audio, np.ndarray | torch.Tensor)
-                else _as_list("audio", audio)
-            )
-            extract = self._audio_reader(sampling_rate, resample=resample)
-            waveforms = [extract(row, index) for index, row in enumerate(rows)]
+            is_one = isinstance(audio, np.ndarray | torch.Tensor)
+            waveforms = [
+                self._read_audio(row, index, sampling_rate=sampling_rate, resample=resample)
+                for index, row in enumerate([audio] if is_one else _as_list("audio", audio))
+            ]
             padding = float(self.feature_extractor.padding_value)
             features["input_values"], features["attention_mask"] = _pad(waveforms, padding)
         if text is not None:
@@ -217,29 +214,25 @@ class KemerProcessor(ProcessorMixin):
             )
         ]
 
-    def _audio_reader(
-        self, sampling_rate: int | None, *, resample: bool
-    ) -> Callable[[Waveform | None, int], torch.Tensor]:
-        """Return the function that turns a waveform and its row number into `(samples,)`."""
-
-        def read(waveform: Waveform | None, row: int) -> torch.Tensor:
-            if waveform is None:
-                return torch.zeros(0)
-            samples = _checked_waveform(waveform, row)
-            if sampling_rate != self.sampling_rate:
-                samples = self._resample(samples, sampling_rate, allowed=resample)
-            if len(samples) < self.minimum_samples:
-                raise ValueError(
-                    f"`audio` holds {len(samples)} samples at {self.sampling_rate} Hz in row {row}; "
-                    f"the speech encoder needs {self.minimum_samples} at least: leave the "
-                    "utterance out or give None for missing speech."
-                )
-            extracted = self.feature_extractor(
-                samples.numpy(), sampling_rate=self.sampling_rate, return_tensors="np"
+    def _read_audio(
+        self, waveform: Waveform | None, row: int, *, sampling_rate: int | None, resample: bool
+    ) -> torch.Tensor:
+        """Return the values `(samples,)` of a waveform, none for a missing one."""
+        if waveform is None:
+            return torch.zeros(0)
+        samples = _checked_waveform(waveform, row)
+        if sampling_rate != self.sampling_rate:
+            samples = self._resample(samples, sampling_rate, allowed=resample)
+        if len(samples) < self.minimum_samples:
+            raise ValueError(
+                f"`audio` holds {len(samples)} samples at {self.sampling_rate} Hz in row {row}; "
+                f"the speech encoder needs {self.minimum_samples} at least: leave the utterance out "
+                "or give None for missing speech."
             )
-            return torch.from_numpy(np.asarray(extracted["input_values"][0], dtype=np.float32))
-
-        return read
+        extracted = self.feature_extractor(
+            samples.numpy(), sampling_rate=self.sampling_rate, return_tensors="np"
+        )
+        return torch.from_numpy(np.asarray(extracted["input_values"][0], dtype=np.float32))
 
     def _resample(
         self, samples: torch.Tensor, sampling_rate: int | None, *, allowed: bool
