@@ -158,6 +158,15 @@ class KemerConfig(PretrainedConfig):
             )
 
 
+def receptive_field(config: PretrainedConfig) -> int:
+    """Return the number of samples that the first frame of a speech encoder reads (400 = 25 ms)."""
+    samples, hop = 1, 1
+    for kernel, stride in zip(config.conv_kernel, config.conv_stride, strict=True):
+        samples += (kernel - 1) * hop
+        hop *= stride
+    return samples
+
+
 def _refuse_unknown_fields(kwargs: dict[str, Any]) -> None:
     """Raise ValueError if `kwargs` holds what neither KEMER nor transformers knows."""
     library_fields = set(PretrainedConfig().to_dict()) | set(_LIBRARY_ARGUMENTS)

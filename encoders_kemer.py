@@ -19,8 +19,6 @@ HuBERT (https://arxiv.org/abs/2106.07447), WavLM (https://arxiv.org/abs/2110.139
 (https://arxiv.org/abs/2202.03555), as implemented in transformers.
 """
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor, nn
 from transformers import (
@@ -41,20 +39,20 @@ from transformers.models.speecht5.modeling_speecht5 import (
     SpeechT5EncoderWithTextPrenet,
 )
 
+try:
+    from .configuration_kemer import receptive_field
+    from .inputs_kemer import checked_mask
+except ImportError:
+    if __package__:
+        raise
+    from configuration_kemer import receptive_field
+    from inputs_kemer import checked_mask
+
 # Encoders whose class takes `add_pooling_layer`: the pooler is no part of the hidden states.
 _POOLED_MODEL_TYPES = ("bert", "roberta", "xlm-roberta")
 
 # A full checkpoint's decoder, vocoder net and heads: the loader need not list each as unexpected.
 _OTHER_THAN_SPEECHT5_ENCODER = r"^(?!prenet\.|wrapped_encoder\.)"
-
-
-def receptive_field(config: PretrainedConfig) -> int:
-    """Return the number of samples that the first frame of a speech encoder reads (400 = 25 ms)."""
-    samples, hop = 1, 1
-    for kernel, stride in zip(config.conv_kernel, config.conv_stride, strict=True):
-        samples += (kernel - 1) * hop
-        hop *= stride
-    return samples
 
 
 def frame_lengths(config: PretrainedConfig, sample_lengths: Tensor) -> Tensor:
@@ -71,40 +69,6 @@ def frame_lengths(config: PretrainedConfig, sample_lengths: Tensor) -> Tensor:
 def lengths_to_mask(lengths: Tensor, width: int) -> Tensor:
     """Return the mask `(batch, width)`, True at the first `lengths` positions of each row."""
     return torch.arange(width, device=lengths.device)[None, :] < lengths[:, None]
-
-
-def checked_mask(name: str, mask: Tensor | None, like: Tensor) -> Tensor:
-    """Return a padding mask as booleans, True at valid positions, after checking it.
-
-    Args:
-        name: the argument that `mask` was given as, for the messages.
-        mask: (batch, width), 1 or True at valid positions, which come first; None means all valid.
-        like: (batch, width) or (batch, width, hidden), what the mask belongs to.
-
-    Returns:
-        The mask, `(batch, width)`.
-
-    Raises:
-        ValueError: if the mask has another shape, other values, or valid positions after padding.
-    """
-    if mask is None:
-        return torch.ones(like.shape[:2], dtype=torch.bool, device=like.device)
-    if mask.shape != like.shape[:2]:
-        raise ValueError(
-            f"`{name}` has the shape {tuple(mask.shape)}, but what it masks has "
-            f"{tuple(like.shape[:2])}; give one value for each position."
-        )
-    valid = mask.bool()
-    if not torch.equal(valid.to(mask.dtype), mask):
-        raise ValueError(
-            f"`{name}` holds values other than 0 and 1; give 1 at valid positions and 0 at padding."
-        )
-    if (valid[:, 1:] & ~valid[:, :-1]).any():
-        raise ValueError(
-            f"`{name}` has valid positions after padding; pad on the right "
-            '(`padding_side="right"`).'
-        )
-    return valid
 
 
 def _spread_rows(encoded: Tensor, present: Tensor) -> Tensor:
@@ -389,8 +353,3 @@ def encode_text(
 def _text_hidden_states(encoder: PreTrainedModel, input_ids: Tensor, valid: Tensor) -> Tensor:
     output = encoder(input_ids=input_ids, attention_mask=valid.long())
     return output if isinstance(output, Tensor) else output.last_hidden_state
-
-
-def convolutional_parameters(speech_encoder: PreTrainedModel) -> Iterator[nn.Parameter]:
-    """Yield the parameters of a speech encoder's convolutional front end."""
-    return speech_encoder.convolutions.parameters()

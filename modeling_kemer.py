@@ -25,11 +25,19 @@ from transformers.utils import ModelOutput
 try:
     from .configuration_kemer import KemerConfig
     from .encoders_kemer import (
-        checked_mask,
         encode_text,
         speech_encoder_class,
         text_encoder_arguments,
         text_encoder_class,
+    )
+    from .inputs_kemer import (
+        check_dimensions,
+        check_labels,
+        checked_hidden_states,
+        checked_mask,
+        concatenate,
+        is_given,
+        masked_mean,
     )
     from .loading_kemer import read_encoder_config, read_encoder_weights
 except ImportError:
@@ -37,11 +45,19 @@ except ImportError:
         raise
     from configuration_kemer import KemerConfig
     from encoders_kemer import (
-        checked_mask,
         encode_text,
         speech_encoder_class,
         text_encoder_arguments,
         text_encoder_class,
+    )
+    from inputs_kemer import (
+        check_dimensions,
+        check_labels,
+        checked_hidden_states,
+        checked_mask,
+        concatenate,
+        is_given,
+        masked_mean,
     )
     from loading_kemer import read_encoder_config, read_encoder_weights
 
@@ -65,17 +81,6 @@ class KemerOutput(ModelOutput):
     logits: Tensor | None = None
     valence_arousal: Tensor | None = None
     attentions: Tensor | None = None
-
-
-def masked_mean(hidden_states: Tensor, mask: Tensor) -> Tensor:
-    """Return the mean over valid positions, `(batch, hidden)`.
-
-    Args:
-        hidden_states: (batch, positions, hidden).
-        mask: (batch, positions), True at valid positions, one at least in each row.
-    """
-    valid = hidden_states.masked_fill(~mask[:, :, None], 0.0)
-    return valid.sum(dim=1) / mask.sum(dim=1, keepdim=True)
 
 
 class KemerModel(PreTrainedModel):
@@ -232,7 +237,7 @@ class KemerModel(PreTrainedModel):
         """
         speech = self._read_speech(input_values, attention_mask, speech_hidden_states)
         text = self._read_text(input_ids, text_attention_mask, text_hidden_states)
-        hidden_states, mask = _concatenate(speech, text)  # (batch, positions, hidden), (batch, …)
+        hidden_states, mask = concatenate(speech, text)  # (batch, positions, hidden), (batch, …)
         attentions = None
         if self.meta_attention is not None:
             if output_attentions is None:
@@ -263,11 +268,17 @@ class KemerModel(PreTrainedModel):
     ) -> tuple[Tensor, Tensor] | None:
         """Return the frames `(batch, frames, hidden)` and their mask, or None without speech."""
         names = ("input_values", "attention_mask", "speech_hidden_states")
-        if not _is_given(names, (input_values, mask, hidden_states), self.speech_encoder):
+        if not is_given(names, (input_values, mask, hidden_states), self.speech_encoder):
             return None
         if hidden_states is not None:
-            return self._check_hidden_states(hidden_states, mask, names, self.speech_encoder)
-        _check_dimensions("input_values", input_values, 2, "(batch, samples)")
+            hidden_states = checked_hidden_states(
+                names[2],
+                hidden_states,
+                hidden_size=self.speech_encoder.config.hidden_size,
+                dtype=self.emotion_head.weight.dtype,
+            )
+            return hidden_states, checked_mask(names[1], mask, hidden_states)
+        check_dimensions("input_values", input_values, 2, "(batch, samples)")
         return self.speech_encoder(input_values, mask)
 
     def _read_text(
@@ -275,38 +286,22 @@ class KemerModel(PreTrainedModel):
     ) -> tuple[Tensor, Tensor] | None:
         """Return the tokens `(batch, tokens, hidden)` and their mask, or None without text."""
         names = ("input_ids", "text_attention_mask", "text_hidden_states")
-        if not _is_given(names, (input_ids, mask, hidden_states), self.text_encoder):
+        if not is_given(names, (input_ids, mask, hidden_states), self.text_encoder):
             return None
         if hidden_states is not None:
-            hidden_states, mask = self._check_hidden_states(
-                hidden_states, mask, names, self.text_encoder
+            hidden_states = checked_hidden_states(
+                names[2],
+                hidden_states,
+                hidden_size=self.text_encoder.config.hidden_size,
+                dtype=self.emotion_head.weight.dtype,
             )
+            mask = checked_mask(names[1], mask, hidden_states)
         else:
-            _check_dimensions("input_ids", input_ids, 2, "(batch, tokens)")
+            check_dimensions("input_ids", input_ids, 2, "(batch, tokens)")
             hidden_states, mask = encode_text(self.text_encoder, input_ids, mask)
         if self.text_projection is not None:
             hidden_states = self.text_projection(hidden_states)
         return hidden_states, mask
-
-    def _check_hidden_states(
-        self,
-        hidden_states: Tensor,
-        mask: Tensor | None,
-        names: tuple[str, str, str],
-        encoder: PreTrainedModel,
-    ) -> tuple[Tensor, Tensor]:
-        """Return hidden states given from outside, in the model's dtype, and their mask."""
-        _, mask_name, name = names
-        _check_dimensions(name, hidden_states, 3, "(batch, positions, hidden)")
-        if hidden_states.shape[2] != encoder.config.hidden_size:
-            raise ValueError(
-                f"`{name}` has the hidden size {hidden_states.shape[2]}; this model's encoder has "
-                f"{encoder.config.hidden_size}: give hidden states of the same encoder."
-            )
-        return (
-            hidden_states.to(self.emotion_head.weight.dtype),
-            checked_mask(mask_name, mask, hidden_states),
-        )
 
     def _loss(
         self,
@@ -318,7 +313,7 @@ class KemerModel(PreTrainedModel):
         """Return the loss over the labels that are given, or None without any."""
         losses = []
         if labels is not None:
-            _check_labels("labels", labels, logits)
+            check_labels("labels", labels, logits)
             if not bool(((labels >= 0) & (labels <= 1)).all()):
                 raise ValueError(
                     "`labels` holds values outside [0, 1]; give 1 for each emotion that is present "
@@ -328,7 +323,7 @@ class KemerModel(PreTrainedModel):
                 nn.functional.binary_cross_entropy_with_logits(logits.float(), labels.float())
             )
         if valence_arousal_labels is not None:
-            _check_labels("valence_arousal_labels", valence_arousal_labels, valence_arousal)
+            check_labels("valence_arousal_labels", valence_arousal_labels, valence_arousal)
             error = nn.functional.mse_loss(valence_arousal.float(), valence_arousal_labels.float())
             losses.append(self.config.valence_arousal_loss_weight * error)
         return sum(losses) if losses else None
@@ -350,68 +345,6 @@ class KemerModel(PreTrainedModel):
             nn.init.constant_(module.bias, VALENCE_AROUSAL_MIDDLE)
         elif self.meta_attention is not None and module is self.meta_attention.out_proj:
             nn.init.zeros_(module.bias)
-
-
-def _is_given(
-    names: tuple[str, str, str],
-    values: tuple[Tensor | None, Tensor | None, Tensor | None],
-    encoder: PreTrainedModel | None,
-) -> bool:
-    """Return whether a modality was given, after checking its three arguments for contradictions.
-
-    Args:
-        names: of the raw input, its mask and the hidden states.
-        values: in the same order.
-        encoder: the modality's encoder, None in a model without it.
-    """
-    raw, mask, hidden_states = values
-    if encoder is None and any(value is not None for value in values):
-        given = next(name for name, value in zip(names, values, strict=True) if value is not None)
-        raise ValueError(
-            f"`{given}` was given, but this model has no encoder for it; leave it out or load "
-            "a model with both modalities."
-        )
-    if raw is not None and hidden_states is not None:
-        raise ValueError(f"`{names[0]}` and `{names[2]}` were both given; give one of them.")
-    if raw is None and hidden_states is None and mask is not None:
-        raise ValueError(f"`{names[1]}` was given without `{names[0]}` or `{names[2]}`.")
-    return raw is not None or hidden_states is not None
-
-
-def _concatenate(
-    speech: tuple[Tensor, Tensor] | None, text: tuple[Tensor, Tensor] | None
-) -> tuple[Tensor, Tensor]:
-    """Return both modalities one after the other in time: `(batch, positions, …)` and the mask."""
-    parts = [part for part in (speech, text) if part is not None]
-    if not parts:
-        raise ValueError(
-            "Neither speech nor text was given; give `input_values`, `speech_hidden_states`, "
-            "`input_ids` or `text_hidden_states`."
-        )
-    sizes = [len(mask) for _, mask in parts]
-    if len(set(sizes)) > 1:
-        raise ValueError(
-            f"Speech has {sizes[0]} rows and text {sizes[1]}; give the same utterances in both."
-        )
-    mask = torch.cat([mask for _, mask in parts], dim=1)  # (batch, frames + tokens)
-    empty = (~mask.any(dim=1)).nonzero().flatten().tolist()
-    if empty:
-        raise ValueError(
-            f"Row {empty[0]} has neither speech nor text (its masks are all 0); leave it out."
-        )
-    return torch.cat([states for states, _ in parts], dim=1), mask
-
-
-def _check_dimensions(name: str, value: Tensor, dimensions: int, meaning: str) -> None:
-    if value.dim() != dimensions:
-        raise ValueError(f"`{name}` has the shape {tuple(value.shape)}; allowed is {meaning}.")
-
-
-def _check_labels(name: str, labels: Tensor, predictions: Tensor) -> None:
-    if labels.shape != predictions.shape:
-        raise ValueError(
-            f"`{name}` has the shape {tuple(labels.shape)}; allowed is {tuple(predictions.shape)}."
-        )
 
 
 KemerModel.register_for_auto_class("AutoModel")

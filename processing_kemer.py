@@ -19,13 +19,11 @@ from transformers import (
 )
 
 try:
-    from .configuration_kemer import EMOTIONS, KemerConfig
-    from .encoders_kemer import receptive_field
+    from .configuration_kemer import EMOTIONS, KemerConfig, receptive_field
 except ImportError:
     if __package__:
         raise
-    from configuration_kemer import EMOTIONS, KemerConfig
-    from encoders_kemer import receptive_field
+    from configuration_kemer import EMOTIONS, KemerConfig, receptive_field
 
 Waveform = np.ndarray | torch.Tensor
 """One channel of sound, (samples,), floating point in [-1, 1]."""
@@ -226,8 +224,8 @@ class KemerProcessor(ProcessorMixin):
         if len(samples) < self.minimum_samples:
             raise ValueError(
                 f"`audio` holds {len(samples)} samples at {self.sampling_rate} Hz in row {row}; "
-                f"the speech encoder needs {self.minimum_samples} at least: leave the utterance out "
-                "or give None for missing speech."
+                f"the speech encoder needs {self.minimum_samples} at least: leave the utterance "
+                "out or give None for missing speech."
             )
         extracted = self.feature_extractor(
             samples.numpy(), sampling_rate=self.sampling_rate, return_tensors="np"
