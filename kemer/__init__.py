@@ -1,1 +1,1 @@
-"""What training KEMER needs and inference does not: arguments, data, training, evaluation, report."""
+"""What training KEMER needs and inference does not."""

@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--neutral", type=float, default=model.neutral, help="share of neutral turns, 0.2 to 0.9")
     add("--lexicon", type=Path, default=DEFAULT_LEXICON, help="JSON file with other lines")
-    add("--voices", nargs="+", default=list(VOICES), help="espeak-ng voice variants, m… or f…")
+    add("--voices", nargs="+", default=list(VOICES), help="espeak-ng voices: m1, f:Annie, …")
     add("--oracle", action="store_true", help="print the Bayes exact match of each modality")
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from ..layout import EMOTIONS, format_segment_id_kemdy20
 from .generative import LINE_KINDS, Parameters, Turns, draw_prosody, draw_turns, draw_votes
 from .lexicon import DEFAULT_LEXICON, EVENTS, Lexicon
-from .speech import VOICES, deal_voices
+from .speech import VOICES, deal_voices, parse_voice
 from .translator import Rendering, translate_dialogue
 
 DIALOGUES_PER_SESSION = 6
@@ -45,6 +45,9 @@ class SampleOptions:
     parameters: Parameters = field(default_factory=Parameters)
 
     def __post_init__(self) -> None:
+        deal_voices(self.voices, self.folds)
+        for voice in self.voices:
+            parse_voice(voice)
         for name, least in (("sessions", 1), ("turns", 1), ("folds", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"`{name}` is {getattr(self, name)}; it must be {least} or more.")
@@ -61,7 +64,7 @@ class Speaker:
     @property
     def gender(self) -> str:
         """Return `F` or `M`."""
-        return self.voice[0].upper()
+        return parse_voice(self.voice)[0]
 
 
 @dataclass(frozen=True)

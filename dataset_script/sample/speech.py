@@ -21,7 +21,7 @@ from scipy.signal import resample_poly
 from ..layout import SAMPLING_RATE
 
 VOICES = ("m1", "f1", "m2", "f2", "m3", "f3", "m4", "f4", "m5", "f5", "m6", "m7", "m8")
-"""Variants of espeak-ng's Korean voice; the first letter is the speaker's gender."""
+"""Variants of espeak-ng's Korean voice that sound like people; `m` and `f` are their genders."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Delivery:
     """How a line is spoken, in espeak-ng's units.
 
     Attributes:
-        voice: a voice variant, such as `m3`.
+        voice: a variant of espeak-ng's Korean voice, such as `m3`.
         pitch: base pitch, 1 to 99.
         rate: words a minute, 90 to 400.
         range: pitch range in percent of the voice's own, 20 to 300.
@@ -43,16 +43,37 @@ class Delivery:
     loudness: int
 
 
+def parse_voice(voice: str) -> tuple[str, str]:
+    """Read a voice as the command line names it.
+
+    Args:
+        voice: a variant named by its gender (`m3`), or gender and variant (`f:Annie`).
+
+    Returns:
+        gender (`F` or `M`) and the variant's name.
+
+    Raises:
+        ValueError: if the gender is neither.
+    """
+    gender, colon, variant = voice.partition(":")
+    if not (colon and variant and gender in ("f", "m")) and voice not in VOICES:
+        raise ValueError(
+            f"`voices` has {voice!r}; allowed are {', '.join(VOICES)}, "
+            "and other variants of espeak-ng with their gender, such as `f:Annie`."
+        )
+    return voice[0].upper(), variant or voice
+
+
 def deliver(voice: str, prosody: np.ndarray) -> Delivery:
     """Turn prosody numbers into espeak-ng's settings.
 
     Args:
-        voice: a voice variant.
+        voice: a voice as `parse_voice` takes it.
         prosody: pitch, rate, range and loudness `(4,)`, each about -2 to 2.
     """
     pitch, rate, pitch_range, loudness = (float(value) for value in prosody)
     return Delivery(
-        voice=voice,
+        voice=parse_voice(voice)[1],
         pitch=int(np.clip(round(50 + 18 * pitch), 1, 99)),
         rate=int(np.clip(round(200 * np.exp(0.24 * rate)), 90, 400)),
         range=int(np.clip(round(100 * np.exp(0.6 * pitch_range)), 20, 300)),

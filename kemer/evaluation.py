@@ -1,0 +1,92 @@
+"""From logits to scores and rows: what the model answered, beside what was right.
+
+Used by the Trainer after each epoch on the validation sessions, and by `train.py` at the end on the
+test sessions, in the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from datasets import Dataset
+from transformers import EvalPrediction, Trainer
+
+from kemer.data import UtteranceDataset
+from kemer.scoring import score_answers
+from processing_kemer import decode_emotions
+
+
+@dataclass(frozen=True)
+class ValidationScores:
+    """The Trainer's `compute_metrics`: every score of the metric, and the loss.
+
+    The loss is computed here from all gathered predictions as `joint_loss`: the Trainer's own
+    average is wrong where the last batch of a distributed evaluation is filled up.
+
+    Attributes:
+        threshold: an emotion is answered above it.
+        valence_arousal_loss_weight: factor of the valence/arousal error in the loss.
+    """
+
+    threshold: float
+    valence_arousal_loss_weight: float
+
+    def __call__(self, prediction: EvalPrediction) -> dict[str, float]:
+        """Return scores by name, without the Trainer's prefix."""
+        answers = _answers(prediction.predictions, prediction.label_ids, threshold=self.threshold)
+        logits, valence_arousal = (torch.from_numpy(a).float() for a in prediction.predictions)
+        labels, references = (torch.from_numpy(a).float() for a in prediction.label_ids)
+        emotion_loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels)
+        error = torch.nn.functional.mse_loss(valence_arousal, references)
+        loss = emotion_loss + self.valence_arousal_loss_weight * error
+        return {**score_answers(pd.DataFrame(answers)), "joint_loss": float(loss)}
+
+
+def predict_rows(
+    trainer: Trainer, rows: Dataset, *, text_column: str, threshold: float
+) -> pd.DataFrame:
+    """Answer rows, one line an utterance, in their order.
+
+    Args:
+        trainer: the trainer that holds the model.
+        rows: rows of one role.
+        text_column: column that the text encoder reads.
+        threshold: an emotion is answered above it.
+
+    Returns:
+        the columns of `predictions.parquet`.
+    """
+    output = trainer.predict(UtteranceDataset(rows, text_column=text_column))
+    frame = rows.select_columns(["id", "corpus", "session", "dialogue"]).to_pandas()
+    answers = _answers(output.predictions, output.label_ids, threshold=threshold)
+    return pd.concat([frame, pd.DataFrame(answers)], axis=1)
+
+
+def _answers(
+    predictions: tuple[np.ndarray, np.ndarray],
+    references: tuple[np.ndarray, np.ndarray],
+    *,
+    threshold: float,
+) -> dict[str, list]:
+    """Return columns of decisions and references from logits and labels.
+
+    Args:
+        predictions: logits `(rows, emotions)` and valence and arousal `(rows, 2)`.
+        references: multi-hot labels `(rows, emotions)` and valence and arousal `(rows, 2)`.
+        threshold: an emotion is answered above it.
+    """
+    logits, valence_arousal = predictions
+    probabilities = torch.sigmoid(torch.from_numpy(logits).double()).numpy()
+    labels, valence_arousal_labels = references
+    return {
+        "probabilities": probabilities.tolist(),
+        "labels_predicted": decode_emotions(probabilities, threshold=threshold).tolist(),
+        "labels_reference": labels.astype(int).tolist(),
+        "valence_predicted": valence_arousal[:, 0].tolist(),
+        "arousal_predicted": valence_arousal[:, 1].tolist(),
+        "valence_reference": valence_arousal_labels[:, 0].tolist(),
+        "arousal_reference": valence_arousal_labels[:, 1].tolist(),
+    }

@@ -1,0 +1,166 @@
+"""What a run leaves behind: the checkpoint that is released, its scores, predictions and report.
+
+Last step of `train.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import shutil
+import subprocess
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from kemer.arguments import RunArguments, RunPaths
+from kemer.data import Split
+from kemer.report import write_report
+from kemer.scoring import constant_answer, score
+from modeling_kemer import KemerModel
+from processing_kemer import KemerProcessor
+
+LIBRARIES = ("torch", "transformers", "datasets", "accelerate", "evaluate", "numpy")
+
+
+def save_model(model: KemerModel, processor: KemerProcessor, directory: Path) -> None:
+    """Save what is released: safetensors, code and processor, and nothing of the Trainer's.
+
+    Args:
+        model: the trained model.
+        processor: its processor.
+        directory: written to a temporary folder beside it first, then renamed.
+    """
+    fresh = directory.with_name(f".{directory.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    model.save_pretrained(fresh)
+    processor.save_pretrained(fresh)
+    if directory.exists():
+        shutil.rmtree(directory)
+    fresh.rename(directory)
+
+
+def write_results(
+    predictions: dict[str, pd.DataFrame],
+    *,
+    arguments: RunArguments,
+    split: Split,
+    best_step: int | None,
+) -> dict[str, Any]:
+    """Write `metrics.json`, `predictions.parquet` and the report.
+
+    Args:
+        predictions: by role, `validation` and `test`; the parquet and the report hold the latter.
+        arguments: what the run was told.
+        split: what it was measured on.
+        best_step: optimiser step whose weights were kept, None if none was chosen.
+
+    Returns:
+        the content of `metrics.json`.
+    """
+    paths = arguments.paths
+    train_labels = _label_sets(split)
+    results = {
+        role: {
+            **score(frame),
+            "constant_exact_match": constant_answer(
+                list(frame["labels_reference"]), chosen_on=train_labels
+            ).exact_match,
+            "utterances": len(frame),
+            "sessions": split.sessions[role],
+        }
+        for role, frame in predictions.items()
+    }
+    results["train"] = {
+        "utterances": len(split.rows["train"]),
+        "sessions": split.sessions["train"],
+    }
+    results["run"] = _describe_run(arguments, split, best_step=best_step)
+    results = _without_nan(results)
+    paths.root.mkdir(parents=True, exist_ok=True)
+    predictions["test"].to_parquet(paths.predictions, index=False)
+    write_report(
+        predictions["test"],
+        paths.report,
+        title=f"{paths.root.name}, test sessions of fold {arguments.data.fold}",
+        synthetic=split.synthetic,
+    )
+    text = json.dumps(results, indent=2, ensure_ascii=False, allow_nan=False)
+    paths.metrics.write_text(text + "\n", encoding="utf-8")
+    return results
+
+
+def _label_sets(split: Split) -> list[tuple[int, ...]]:
+    """Return the multi-hot label set of every training row."""
+    train = split.rows["train"]
+    size = len(train.features["emotions"].feature.names)
+    return [tuple(int(index in row) for index in range(size)) for row in train["emotions"]]
+
+
+def _describe_run(
+    arguments: RunArguments, split: Split, *, best_step: int | None
+) -> dict[str, Any]:
+    """Return what somebody needs to repeat the run, and to know what its scores mean."""
+    training = arguments.training
+    return {
+        "synthetic": split.synthetic,
+        "dataset": Path(arguments.data.dataset).name,
+        "dataset_config": arguments.data.dataset_config,
+        "fold": arguments.data.fold,
+        "folds_sha256": split.folds_sha256,
+        "model": asdict(arguments.model),
+        "seed": training.seed,
+        "epochs": training.num_train_epochs,
+        "best_step": best_step,
+        "chosen_by": training.metric_for_best_model,
+        "learning_rate": training.learning_rate,
+        "batch_size": training.train_batch_size,
+        "gradient_accumulation_steps": training.gradient_accumulation_steps,
+        "sampler": training.sampler,
+        "decision_threshold": training.decision_threshold,
+        "processes": training.world_size,
+        "precision": "bf16" if training.bf16 else "fp16" if training.fp16 else "fp32",
+        "git_commit": git_commit(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in LIBRARIES},
+    }
+
+
+def git_commit() -> str | None:
+    """Return the commit of this code, with `-dirty` after it if files differ; None without git."""
+    root = Path(__file__).resolve().parent.parent
+    if shutil.which("git") is None or not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or None
+
+
+def _without_nan(value: Any) -> Any:
+    """Return the value with null for NaN, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return value
+
+
+def summarise(results: dict[str, Any], paths: RunPaths) -> str:
+    """Return what `train.py` prints at the end."""
+    test, run = results["test"], results["run"]
+    data = "synthetic speech" if run["synthetic"] else run["dataset_config"]
+    return "\n".join(
+        [
+            f"test sessions {test['sessions']} ({test['utterances']} utterances, {data}):",
+            f"  exact match  {test['exact_match']:.3f}  "
+            f"(the majority answer: {test['constant_exact_match']:.3f})",
+            f"  macro F1     {test['f1_macro']:.3f}",
+            f"  distance     {test['distance']:.3f}  (mean squared error, scale 1 to 5)",
+            f"model:  {paths.model}",
+            f"scores: {paths.metrics}, report: {paths.report}",
+        ]
+    )

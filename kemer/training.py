@@ -1,0 +1,195 @@
+"""The training loop: transformers' Trainer with the paper's sampler.
+
+Fourth step of `train.py`. The epoch that is kept is chosen on the validation sessions; test
+sessions are not seen here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import Trainer, TrainerCallback
+
+from kemer.arguments import KemerTrainingArguments
+from kemer.data import Split, UtteranceCollator, UtteranceDataset
+from kemer.evaluation import ValidationScores
+from modeling_kemer import KemerModel
+from processing_kemer import KemerProcessor
+
+BATCHES_PER_WINDOW = 50
+"""Batches among which rows of like length are looked for: enough to pad little."""
+
+
+class UtteranceSampler(torch.utils.data.Sampler[int]):
+    """Draws an epoch's rows, of like length beside each other.
+
+    An epoch has as many draws as there are rows, and depends on the seed and its number alone, so
+    that an interrupted run resumes with the same rows.
+
+    Args:
+        seed: of the draws.
+        size: number of rows.
+        weights: `(rows,)`, rows are drawn with replacement in proportion; None draws each once.
+        lengths: `(rows,)`, rows of like length come into one batch; None leaves them as drawn.
+        batch_size: rows of a batch over all processes, needed with `lengths`.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int,
+        size: int,
+        weights: np.ndarray | None = None,
+        lengths: np.ndarray | None = None,
+        batch_size: int = 1,
+    ) -> None:
+        self.seed = seed
+        self.size = size
+        self.weights = None if weights is None else torch.from_numpy(weights)
+        self.lengths = lengths
+        self.batch_size = batch_size
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose rows are drawn next."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[int]:
+        seed = np.random.SeedSequence([self.seed, self.epoch]).generate_state(1)[0]
+        generator = torch.Generator().manual_seed(int(seed))
+        if self.weights is None:
+            drawn = torch.randperm(self.size, generator=generator)
+        else:
+            drawn = torch.multinomial(
+                self.weights, self.size, replacement=True, generator=generator
+            )
+        if self.lengths is not None:
+            drawn = self._group(drawn, generator)
+        return iter(drawn.tolist())
+
+    def _group(self, drawn: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Sort by length inside windows of many batches, then shuffle the whole batches."""
+        window = self.batch_size * BATCHES_PER_WINDOW
+        batches: list[torch.Tensor] = []
+        for start in range(0, len(drawn), window):
+            rows = drawn[start : start + window]
+            order = np.argsort(-self.lengths[rows.numpy()], kind="stable")
+            batches += rows[torch.from_numpy(order)].split(self.batch_size)
+        # A batch that is not full must stay last, or it would shift all others.
+        full = [batch for batch in batches if len(batch) == self.batch_size]
+        rest = [batch for batch in batches if len(batch) < self.batch_size]
+        order = torch.randperm(len(full), generator=generator).tolist()
+        return torch.cat([full[index] for index in order] + rest)
+
+
+def inverse_frequency_weights(labels: np.ndarray) -> np.ndarray:
+    """Return weights under which every emotion is drawn equally often (paper's implementation).
+
+    Args:
+        labels: `(rows, emotions)` of 0 and 1.
+
+    Returns:
+        `(rows,)`: the mean, over a row's emotions, of one over the emotion's number of rows.
+
+    Raises:
+        ValueError: if a row has no emotion.
+    """
+    counts = labels.sum(1)
+    if (counts == 0).any():
+        raise ValueError(
+            f"`labels` has no emotion in row {int((counts == 0).argmax())}; every training row "
+            "needs one."
+        )
+    frequency = np.maximum(labels.sum(0), 1)
+    return (labels / frequency).sum(1).astype(np.float64) / counts
+
+
+class KemerTrainer(Trainer):
+    """transformers' Trainer; only the choice of training rows is ours."""
+
+    def _get_train_sampler(self, train_dataset: UtteranceDataset | None = None) -> UtteranceSampler:
+        dataset = self.train_dataset if train_dataset is None else train_dataset
+        balanced = self.args.sampler == "inverse_frequency"
+        return UtteranceSampler(
+            seed=self.args.seed,
+            size=len(dataset),
+            weights=inverse_frequency_weights(dataset.label_matrix()) if balanced else None,
+            lengths=dataset.durations() if self.args.group_by_length else None,
+            batch_size=self.args.train_batch_size * self.args.world_size,
+        )
+
+
+def build_trainer(
+    model: KemerModel,
+    processor: KemerProcessor,
+    *,
+    split: Split,
+    arguments: KemerTrainingArguments,
+    text_column: str,
+    max_train_seconds: float | None,
+    callbacks: list[TrainerCallback] | None = None,
+) -> KemerTrainer:
+    """Join model, data and arguments.
+
+    Args:
+        model: the model to train.
+        processor: its processor.
+        split: the rows of one fold; test rows are left alone.
+        arguments: how to train.
+        text_column: column that the text encoder reads.
+        max_train_seconds: training utterances are cut to their first seconds; None keeps them.
+        callbacks: further callbacks of the Trainer.
+
+    Returns:
+        the trainer.
+    """
+    train, validation = split.rows["train"], split.rows["validation"]
+    return KemerTrainer(
+        model=model,
+        args=arguments,
+        data_collator=UtteranceCollator(
+            processor,
+            speech=model.config.speech_config is not None,
+            text=model.config.text_config is not None,
+        ),
+        train_dataset=UtteranceDataset(
+            train, text_column=text_column, max_seconds=max_train_seconds
+        ),
+        eval_dataset=UtteranceDataset(validation, text_column=text_column),
+        compute_metrics=ValidationScores(
+            threshold=arguments.decision_threshold,
+            valence_arousal_loss_weight=model.config.valence_arousal_loss_weight,
+        ),
+        callbacks=callbacks,
+    )
+
+
+def find_checkpoint(arguments: KemerTrainingArguments) -> str | None:
+    """Return the checkpoint to resume from, or None to start anew.
+
+    Args:
+        arguments: `resume_from_checkpoint` is a folder, or `true` for the run's last whole one.
+
+    Raises:
+        ValueError: if there is none to resume from.
+    """
+    asked = arguments.resume_from_checkpoint
+    if asked is None or str(asked).lower() == "false":
+        return None
+    if str(asked).lower() != "true":
+        return str(asked)
+    checkpoints = Path(arguments.output_dir)
+    # A checkpoint is whole when its state, which is written last, is there.
+    whole = [path.parent for path in checkpoints.glob("checkpoint-*/trainer_state.json")]
+    if not whole:
+        raise ValueError(
+            f"`resume_from_checkpoint` is true, but `{checkpoints}` holds no whole checkpoint; "
+            "leave it out to start anew."
+        )
+    return str(max(whole, key=lambda path: int(path.name.split("-")[-1])))

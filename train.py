@@ -1,0 +1,69 @@
+"""Trains a KEMER model on one fold: `accelerate launch train.py --config configs/demo.yaml`.
+
+Koh, Joo and Jung, "Reflecting dialogue and pretrained information into Multi Modal Emotion
+Recognition" (2023), sections 2.3 and 3. The whole run is on this page; each step is a module of
+`kemer/`. Flags override the file: `--fold 1 --seed 2`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from transformers import set_seed
+
+from kemer.arguments import RunArguments, parse_arguments
+from kemer.data import load_split
+from kemer.evaluation import predict_rows
+from kemer.initialisation import build_model, build_processor
+from kemer.results import save_model, summarise, write_results
+from kemer.training import build_trainer, find_checkpoint
+
+
+def main(arguments: RunArguments) -> None:
+    """Run: data, model, training, evaluation, results."""
+    training, paths = arguments.training, arguments.paths
+    # The Trainer's TensorBoard callback reads its folder from here.
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(paths.logs)
+
+    split = load_split(arguments.data)
+    set_seed(training.seed)
+    model = build_model(arguments.model)
+    processor = build_processor(arguments.model)
+
+    trainer = build_trainer(
+        model,
+        processor,
+        split=split,
+        arguments=training,
+        text_column=arguments.data.text_column,
+        max_train_seconds=arguments.data.max_train_seconds,
+    )
+    trainer.train(resume_from_checkpoint=find_checkpoint(training))
+
+    predictions = {
+        role: predict_rows(
+            trainer,
+            split.rows[role],
+            text_column=arguments.data.text_column,
+            threshold=training.decision_threshold,
+        )
+        for role in ("validation", "test")
+    }
+    if trainer.is_world_process_zero():
+        save_model(trainer.accelerator.unwrap_model(model), processor, paths.model)
+        results = write_results(
+            predictions,
+            arguments=arguments,
+            split=split,
+            best_step=trainer.state.best_global_step,
+        )
+        print(summarise(results, paths))
+
+
+if __name__ == "__main__":
+    try:
+        run_arguments = parse_arguments(sys.argv[1:])
+        main(run_arguments)
+    except ValueError as error:
+        sys.exit(f"train.py: {error}")
