@@ -253,7 +253,7 @@ def test_loads_in_a_fresh_process_offline_from_another_directory(tmp_path):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout) == 0.5
