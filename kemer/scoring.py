@@ -140,11 +140,12 @@ def load_metric(config: str) -> evaluate.EvaluationModule:
     return evaluate.load(str(METRIC_FOLDER), config, keep_in_memory=True)
 
 
-def score(predictions: pd.DataFrame) -> dict[str, float]:
-    """Scores the predictions of a run with both configs of the metric.
+def score_answers(answers: pd.DataFrame) -> dict[str, float]:
+    """Scores answers that need not say which utterance they belong to.
 
     Args:
-        predictions: the table of `read_predictions`, of one corpus or of several pooled.
+        answers: one row an utterance, with the columns `labels_predicted` and `labels_reference`
+            (lists of 7) and `valence_` and `arousal_` of `predicted` and `reference`.
 
     Returns:
         The keys of the metric's config `labels`, then those of `valence_arousal`; a correlation
@@ -152,20 +153,35 @@ def score(predictions: pd.DataFrame) -> dict[str, float]:
 
     Raises:
         FileNotFoundError: where the metric's folder is not beside the package.
-        ValueError: where the table is refused by `read_predictions` or a value by the metric.
+        ValueError: where the metric refuses a value, or there are no rows.
     """
-    predictions = read_predictions(predictions)
     scores = load_metric("labels").compute(
-        predictions=[list(row) for row in predictions["labels_predicted"]],
-        references=[list(row) for row in predictions["labels_reference"]],
+        predictions=[list(row) for row in answers["labels_predicted"]],
+        references=[list(row) for row in answers["labels_reference"]],
     )
     scores.update(
         load_metric("valence_arousal").compute(
-            predictions=predictions[["valence_predicted", "arousal_predicted"]].to_numpy(float),
-            references=predictions[["valence_reference", "arousal_reference"]].to_numpy(float),
+            predictions=answers[["valence_predicted", "arousal_predicted"]].to_numpy(float),
+            references=answers[["valence_reference", "arousal_reference"]].to_numpy(float),
         )
     )
     return scores
+
+
+def score(predictions: pd.DataFrame) -> dict[str, float]:
+    """Scores the predictions of a run, each utterance once.
+
+    Args:
+        predictions: the table of `read_predictions`, of one corpus or of several pooled.
+
+    Returns:
+        The scores of `score_answers`.
+
+    Raises:
+        FileNotFoundError: where the metric's folder is not beside the package.
+        ValueError: where the table is refused by `read_predictions` or a value by the metric.
+    """
+    return score_answers(read_predictions(predictions))
 
 
 def constant_answer(

@@ -29,6 +29,14 @@ def test_score_by_hand():
     assert {type(value) for value in scores.values()} == {float}
 
 
+def test_answers_are_scored_without_knowing_their_utterance():
+    table = make_predictions()
+    answers = table.drop(columns=["id", "corpus", "session", "dialogue", "probabilities"])
+    assert scoring.score_answers(answers) == scoring.score(table)
+    with pytest.raises(ValueError, match="`predictions` is empty"):
+        scoring.score_answers(answers.iloc[:0])
+
+
 def test_score_is_the_same_from_parquet(tmp_path):
     path = tmp_path / "predictions.parquet"
     make_predictions().to_parquet(path)
