@@ -84,9 +84,16 @@ def _write_metadata(reports: dict[str, dict[str, Any]], *, synthetic: bool) -> s
         "configs": [
             {
                 "config_name": name,
-                "data_files": [{"split": "train", "path": f"data/{name}/train-*.parquet"}],
+                # `load_dataset` caches a local folder by this text alone: were it the same after
+                # another build, the rows of the old one would come back.
+                "data_files": [
+                    {
+                        "split": "train",
+                        "path": f"data/{name}/train-*-{report['rows_digest']}.parquet",
+                    }
+                ],
             }
-            for name in sorted(reports)
+            for name, report in sorted(reports.items())
         ],
     }
     return yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)

@@ -237,17 +237,19 @@ def read_synthetic_marker(folder: CorpusFolder) -> dict[str, Any] | None:
         folder: the corpus.
 
     Returns:
-        The object in its marker file; None if there is no such file, so the corpus counts as real.
+        The object in its marker file, wherever below the root that is; None if there is no such
+        file, so the corpus counts as real.
 
     Raises:
         CorpusError: if the file is not a JSON object.
     """
-    if SYNTHETIC_MARKER not in folder.names:
+    name = next((n for n in folder.names if PurePosixPath(n).name == SYNTHETIC_MARKER), None)
+    if name is None:
         return None
     try:
-        marker = json.loads(folder.read(SYNTHETIC_MARKER))
+        marker = json.loads(folder.read(name))
     except ValueError as error:
-        raise CorpusError(f"{SYNTHETIC_MARKER} of the corpus is not JSON ({error}).") from error
+        raise CorpusError(f"`{name}` of the corpus is not JSON ({error}).") from error
     if not isinstance(marker, dict):
-        raise CorpusError(f"{SYNTHETIC_MARKER} of the corpus is no JSON object; got {marker!r}.")
+        raise CorpusError(f"`{name}` of the corpus is no JSON object; got {marker!r}.")
     return marker

@@ -75,7 +75,7 @@ ANNOTATION_NAME_KEMDY20 = re.compile(r"^Sess(?P<session>\d{2,})_eval\.csv$", re.
 
 TRANSCRIPT_ENCODING_KEMDY20 = "cp949"
 
-# A corpus whose root holds this file is synthetic: what is built from it says so.
+# A corpus that holds this file is synthetic: what is built from it says so.
 SYNTHETIC_MARKER = "synthetic.json"
 
 

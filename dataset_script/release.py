@@ -2,7 +2,7 @@
 
     DIR/
     ├─ README.md                    card; its YAML names the configs below, and only these
-    ├─ data/<corpus>/train-00000-of-00005.parquet …     rows with their audio inside
+    ├─ data/<corpus>/train-00000-of-00005-<digest>.parquet …    rows with their audio inside
     ├─ folds/<corpus>.csv
     ├─ reports/<corpus>.json        counts and every problem of the build
     └─ synthetic.json               only of generated corpora: what their generator says of them
@@ -12,6 +12,7 @@ build that fails or is interrupted leaves the old release as it was, and no row 
 survives. What DIR holds besides the corpus that is built, another corpus for one, moves along.
 """
 
+import hashlib
 import json
 import shutil
 import tempfile
@@ -31,6 +32,7 @@ from .layout import SYNTHETIC_MARKER
 from .report import BuildReport, CorpusError
 
 SHARD_SIZE = "500MB"
+HASH_BLOCK = 1 << 20  # bytes
 
 
 def build_release(
@@ -157,8 +159,9 @@ def _write_rows(fresh: Path, **builder_options: Any) -> BuildReport:
     data = fresh / "data" / config
     data.mkdir(parents=True)
     shards = sorted(raw.glob("*.parquet"))
+    digest = builder.report.rows_digest = _hash_files(shards)
     for number, shard in enumerate(shards):
-        shard.rename(data / f"train-{number:05d}-of-{len(shards):05d}.parquet")
+        shard.rename(data / f"train-{number:05d}-of-{len(shards):05d}-{digest}.parquet")
     for leftover in (cache, raw):
         shutil.rmtree(leftover)
     for lock in fresh.glob(".rows*"):
@@ -166,6 +169,16 @@ def _write_rows(fresh: Path, **builder_options: Any) -> BuildReport:
     translations = builder_options["translations"]
     builder.report.options["translations"] = translations and Path(translations).name
     return builder.report
+
+
+def _hash_files(paths: list[Path]) -> str:
+    """16 hexadecimal digits that stand for the bytes of all files."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as file:
+            while block := file.read(HASH_BLOCK):
+                digest.update(block)
+    return digest.hexdigest()[:16]
 
 
 def _write_folds(report: BuildReport, path: Path, *, n_folds: int) -> None:

@@ -52,6 +52,7 @@ class BuildReport:
         config: name of the builder config, such as `kemdy20`.
         options: options that change the rows, such as `keep_markers`.
         synthetic: contents of the corpus's marker file; None for a real corpus.
+        rows_digest: hash of the written rows, a part of their files' names; "" before.
         rows_in: annotation rows found, whether readable or not.
         rows_out: rows of the dataset.
         seconds: length of all audio in the dataset, in seconds.
@@ -69,6 +70,7 @@ class BuildReport:
     config: str
     options: dict[str, Any] = field(default_factory=dict)
     synthetic: dict[str, Any] | None = None
+    rows_digest: str = ""
     rows_in: int = 0
     rows_out: int = 0
     seconds: float = 0.0
@@ -122,6 +124,7 @@ class BuildReport:
         return {
             "config": self.config,
             "synthetic": self.synthetic,
+            "rows_digest": self.rows_digest,
             "options": self.options,
             "rows_in": self.rows_in,
             "rows_out": self.rows_out,
@@ -173,7 +176,7 @@ def _describe_translations(report: dict[str, Any]) -> str:
 
 
 def _list_problems(problems: list[dict[str, Any]]) -> list[str]:
-    """One line a kind: how many, how many rows it cost, and the first places."""
+    """Two lines a kind: how many, rows lost, the first places; and what the first one is."""
     by_kind: dict[str, list[Problem]] = {}
     for problem in problems:
         by_kind.setdefault(problem["kind"], []).append(Problem(**problem))
@@ -182,5 +185,6 @@ def _list_problems(problems: list[dict[str, Any]]) -> list[str]:
         dropped = sum(problem.rows_dropped for problem in found)
         places = ", ".join(problem.place for problem in found[:FILES_NAMED_PER_KIND])
         more = ", …" if len(found) > FILES_NAMED_PER_KIND else ""
-        lines.append(f"  ! {kind}: {len(found):,} ({dropped:,} rows dropped): {places}{more}")
+        lines.append(f"  ! {kind}: {len(found):,}, rows dropped {dropped:,}: {places}{more}")
+        lines.append(f"      {found[0].message}")
     return lines

@@ -1,0 +1,108 @@
+import json
+import math
+
+import datasets
+import pytest
+
+from dataset_script.builder import FEATURES, Kemdy
+from dataset_script.layout import EMOTIONS
+from dataset_script.report import CorpusError
+
+from .corpus_files import make_segments, write_corpus
+
+COLUMNS = (
+    "id corpus session dialogue turn speaker gender audio duration text_ko text_ko_raw text_en "
+    "emotions emotion_votes valence arousal valence_std arousal_std is_silent"
+).split()
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    segments = make_segments(2, turns=1)
+    segments[0].text = "l/ 잘했다. "
+    segments[0].votes = ("sad",) * 5 + ("neutral",) * 5
+    segments[0].ratings = ((1, 2),) * 5 + ((2, 2),) * 5
+    return write_corpus(tmp_path / "corpus", segments)
+
+
+def _build(corpus, cache, **options):
+    builder = Kemdy(
+        config_name="kemdy20", data_dir=str(corpus.root), cache_dir=str(cache), **options
+    )
+    builder.download_and_prepare()
+    dataset = builder.as_dataset(split="train")
+    return dataset.cast_column("audio", datasets.Audio(decode=False)), builder
+
+
+def test_columns_stand_in_their_order():
+    assert list(FEATURES) == COLUMNS
+    assert FEATURES["emotions"].feature.names == list(EMOTIONS)
+    assert FEATURES["audio"].sampling_rate == 16_000
+
+
+def test_a_row_holds_what_the_corpus_holds(corpus, tmp_path):
+    dataset, builder = _build(corpus, tmp_path / "cache")
+    row, segment = dataset[0], corpus.segments[0]
+    assert row.pop("audio")["bytes"] == corpus.wav(segment).read_bytes()
+    assert math.isclose(sum(row.pop("emotion_votes")), 1, rel_tol=1e-6)
+    assert row.pop("valence_std") == pytest.approx(0.5)
+    assert row == {
+        "id": "kemdy20/Sess01_script01_User001F_001",
+        "corpus": "kemdy20",
+        "session": 1,
+        "dialogue": "Sess01_script01",
+        "turn": 0,
+        "speaker": "kemdy20/Sess01_User001F",
+        "gender": "F",
+        "duration": pytest.approx(len(segment.samples) / 16_000),
+        "text_ko": "잘했다.",
+        "text_ko_raw": "l/ 잘했다.",
+        "text_en": "",
+        "emotions": [EMOTIONS.index("neutral"), EMOTIONS.index("sad")],
+        "valence": 1.5,
+        "arousal": 2.0,
+        "arousal_std": 0.0,
+        "is_silent": False,
+    }
+    assert builder.report.rows_out == len(dataset) == len(corpus.segments)
+    assert builder.report.emotions == {"neutral": 8, "sad": 1}
+
+
+def test_votes_stand_in_class_order(corpus, tmp_path):
+    dataset, _ = _build(corpus, tmp_path / "cache")
+    expected = {"neutral": 0.5, "sad": 0.5}
+    assert dataset[0]["emotion_votes"] == [expected.get(emotion, 0.0) for emotion in EMOTIONS]
+
+
+def test_markers_stay_when_asked_for(corpus, tmp_path):
+    dataset, builder = _build(corpus, tmp_path / "cache", keep_markers=True)
+    assert dataset[0]["text_ko"] == "l/ 잘했다." and builder.report.options["keep_markers"]
+
+
+def test_translations_are_joined_by_id(corpus, tmp_path):
+    file = tmp_path / "t.jsonl"
+    file.write_text(json.dumps({"id": "kemdy20/Sess01_script01_User001F_001", "text_en": "Good."}))
+    dataset, builder = _build(corpus, tmp_path / "cache", translations=str(file))
+    assert dataset["text_en"][:2] == ["Good.", ""]
+    assert builder.report.missing_translations == len(corpus.segments) - 1
+    file.write_text(file.read_text().replace("Good", "Bad"))
+    assert _build(corpus, tmp_path / "cache", translations=str(file))[0]["text_en"][0] == "Bad."
+
+
+def test_one_cache_never_gives_rows_of_a_corpus_that_changed(corpus, tmp_path):
+    before, _ = _build(corpus, tmp_path / "cache")
+    assert before[1]["emotions"] == [EMOTIONS.index("neutral")]
+    corpus.edit_cell(corpus.segments[1], 4, "happy")
+    after, builder = _build(corpus, tmp_path / "cache")
+    assert after[1]["emotions"] == [EMOTIONS.index("happy")]
+    assert builder.report.count_problems() == {"total_emotion": 1}
+
+
+def test_an_unknown_config_and_a_missing_folder_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="'kemdy99' not found"):
+        Kemdy(config_name="kemdy99", cache_dir=str(tmp_path))
+    with pytest.raises(CorpusError, match="is not a folder"):
+        Kemdy(config_name="kemdy20", data_dir=str(tmp_path / "x"), cache_dir=str(tmp_path))
+    builder = Kemdy(config_name="kemdy20", cache_dir=str(tmp_path))
+    with pytest.raises(CorpusError, match="`data_dir` is missing"):
+        builder.download_and_prepare()

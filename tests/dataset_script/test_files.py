@@ -1,0 +1,66 @@
+import os
+
+import pytest
+
+from dataset_script.files import CorpusFolder, fingerprint_file, index_by_stem
+from dataset_script.report import CorpusError
+
+
+def _touch(root, *names):
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+
+def test_files_are_found_at_any_depth_and_system_litter_is_not(tmp_path):
+    _touch(
+        tmp_path,
+        "a.csv",
+        "one/two/b.WAV",
+        "__MACOSX/one/c.wav",
+        "one/._b.wav",
+        ".git/d.wav",
+    )
+    assert CorpusFolder(tmp_path).names == ["a.csv", "one/two/b.WAV"]
+
+
+def test_links_are_followed_and_loops_are_not(tmp_path):
+    _touch(tmp_path, "elsewhere/wav/a.wav")
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "wav").symlink_to(tmp_path / "elsewhere" / "wav")
+    (tmp_path / "elsewhere" / "wav" / "loop").symlink_to(tmp_path / "corpus")
+    assert CorpusFolder(tmp_path / "corpus").names == ["wav/a.wav"]
+
+
+def test_missing_folder_is_named(tmp_path):
+    with pytest.raises(CorpusError, match="nowhere' is not a folder"):
+        CorpusFolder(tmp_path / "nowhere")
+
+
+def test_stems_are_indexed_with_all_their_copies():
+    names = ["a/x.WAV", "b/x.wav", "b/x.txt", "b/y.wav"]
+    assert index_by_stem(names, extension=".wav") == {"x": names[:2], "y": names[3:]}
+
+
+def test_fingerprint_tells_changes_of_content_time_and_name(tmp_path):
+    _touch(tmp_path, "a.wav")
+    prints = [CorpusFolder(tmp_path).fingerprint()]
+    assert CorpusFolder(tmp_path).fingerprint() == prints[0]
+    os.utime(tmp_path / "a.wav", ns=(0, 1))
+    prints.append(CorpusFolder(tmp_path).fingerprint())
+    (tmp_path / "a.wav").write_bytes(b"xy")
+    os.utime(tmp_path / "a.wav", ns=(0, 1))
+    prints.append(CorpusFolder(tmp_path).fingerprint())
+    (tmp_path / "a.wav").rename(tmp_path / "b.wav")
+    prints.append(CorpusFolder(tmp_path).fingerprint())
+    assert len(set(prints)) == 4
+
+
+def test_fingerprint_of_a_file_follows_its_bytes(tmp_path):
+    _touch(tmp_path, "a")
+    before = fingerprint_file(tmp_path / "a")
+    (tmp_path / "a").write_bytes(b"y")
+    assert fingerprint_file(tmp_path / "a") != before
+    with pytest.raises(CorpusError, match="is not a file"):
+        fingerprint_file(tmp_path / "b")

@@ -1,0 +1,94 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dataset_script.__main__ import CONFIGS, main
+from dataset_script.builder import Kemdy
+
+from .corpus_files import make_segments, write_corpus
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def _build(corpus_dir, output, *more):
+    return main(["build", str(corpus_dir), "--config", "kemdy20", "--output", str(output), *more])
+
+
+def test_the_configs_of_the_command_are_those_of_the_builder():
+    assert list(CONFIGS) == [config.name for config in Kemdy.BUILDER_CONFIGS]
+
+
+def test_build_prints_what_it_found(tmp_path, capsys):
+    corpus = write_corpus(tmp_path / "corpus", make_segments(3, turns=1))
+    broken = corpus.wav(corpus.segments[2])
+    broken.write_bytes(b"RIFF")
+    assert _build(corpus.root, tmp_path / "release", "--folds", "3", "--keep-markers") == 0
+    printed = capsys.readouterr().out
+    assert "12 rows in = 11 rows out + 1 dropped" in printed
+    assert f"unreadable_wav: 1, rows dropped 1: wav/Session01/{broken.name}" in printed
+    listed = Path(re.search(r"All problems: (.*)", printed)[1])
+    assert broken.name in listed.read_text()
+
+
+def test_what_cannot_be_used_is_one_sentence_and_status_two(tmp_path, capsys):
+    corpus = write_corpus(tmp_path / "corpus", make_segments(3, turns=1))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "busy").mkdir()
+    (tmp_path / "busy" / "file").write_text("x")
+    out = tmp_path / "release"
+    for arguments, message in (
+        ([tmp_path / "nowhere", out], "is not a folder"),
+        ([tmp_path / "empty", out], "holds no annotation file"),
+        ([corpus.root, out], "`n_folds` is 5 for 3 session(s)"),
+        ([corpus.root, out, "--folds", "3", "--translations", "no.jsonl"], "no.jsonl"),
+        ([corpus.root, tmp_path / "busy", "--folds", "3"], "is not empty"),
+    ):
+        assert _build(*arguments) == 2
+        captured = capsys.readouterr()
+        assert captured.out == "" and captured.err.startswith("error: ")
+        assert message in captured.err and captured.err.count("\n") == 1
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["bild"], ["build"], ["build", "x", "--config", "kemdy99", "--output", "y"]],
+)
+def test_a_wrong_command_line_is_status_two(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_an_interrupt_is_no_traceback(tmp_path, capsys, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dataset_script.release.build_release", interrupt)
+    assert _build(tmp_path, tmp_path / "release") == 130
+    assert capsys.readouterr().err.startswith("interrupted")
+
+
+def test_the_module_runs_as_a_program(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "dataset_script",
+        "build",
+        str(tmp_path),
+        "--config",
+        "kemdy20",
+    ]
+    done = subprocess.run(
+        [*command, "--output", str(tmp_path / "x")],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("error: ") and "Traceback" not in done.stderr
