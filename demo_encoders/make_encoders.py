@@ -1,8 +1,8 @@
 """Makes the small encoders that ship with the repository, so that the demo learns in minutes.
 
 They are SpeechT5 encoders of the same classes as the published ones, with fewer and narrower
-layers, trained by `train.py` on a synthetic corpus of their own: 20,400 utterances whose voices and
-lines are not the demo's (`lexicon.json` beside this file). About 45 minutes on two cores:
+layers, trained by `train.py` on a synthetic corpus of their own: 20,160 training utterances whose
+voices and lines are not the demo's (`lexicon.json` beside this file). Under an hour on two cores:
 
     python demo_encoders/make_encoders.py WORK_FOLDER
 
@@ -29,8 +29,8 @@ from make_tokenizer import make_tokenizer  # noqa: E402 (needs the path above)
 
 from modeling_kemer import KemerModel  # noqa: E402
 
-SESSIONS = 170  # of 120 utterances
-FOLDS = 5
+SESSIONS = 186  # of 120 utterances; 20,160 of them train
+FOLDS = 18  # the first one is held out: two voices for the test, two for validation
 SEED = 1
 
 # Variants of espeak-ng's Korean voice with a clear pitch; the demo's m1 to m8 and f1 to f5 are not
@@ -93,7 +93,12 @@ def write_corpus(work: Path) -> None:
         "--output",
         str(work / "dataset"),
     ]
-    build += ["--translations", str(work / "corpus" / "translations_contextual.jsonl")]
+    build += [
+        "--folds",
+        str(FOLDS),
+        "--translations",
+        str(work / "corpus" / "translations_contextual.jsonl"),
+    ]
     for arguments in (sample, build):
         subprocess.run(
             [sys.executable, "-m", "dataset_script", *arguments], check=True, cwd=HERE.parent

@@ -23,11 +23,15 @@ class ModelArguments:
 
     speech_encoder: str | None = field(
         default=None,
-        metadata={"help": "Checkpoint of the speech encoder (folder or repo id); none: text only."},
+        metadata={
+            "help": "Checkpoint of the speech encoder (folder or repo id); `none`: text only."
+        },
     )
     text_encoder: str | None = field(
         default=None,
-        metadata={"help": "Checkpoint of the text encoder (folder or repo id); none: speech only."},
+        metadata={
+            "help": "Checkpoint of the text encoder (folder or repo id); `none`: speech only."
+        },
     )
     from_scratch: bool = field(
         default=False,
@@ -54,6 +58,9 @@ class ModelArguments:
     )
 
     def __post_init__(self) -> None:
+        # The command line has no null.
+        self.speech_encoder = None if self.speech_encoder == "none" else self.speech_encoder
+        self.text_encoder = None if self.text_encoder == "none" else self.text_encoder
         if self.speech_encoder is None and self.text_encoder is None:
             raise ValueError(
                 "`speech_encoder` and `text_encoder` are both missing; name one of them at least."

@@ -1,0 +1,39 @@
+#!/bin/sh
+# Brings what KEMER needs on Debian or Ubuntu: system packages where they are missing (with root or
+# sudo), a virtual environment in .venv, and the pinned Python packages. `make` runs it when needed.
+set -eu
+
+PYTHON="${PYTHON:-python3}"
+
+if ! command -v "$PYTHON" >/dev/null 2>&1; then
+    echo "set-up: \`$PYTHON\` was not found; install Python 3.10 or later, or name it: make PYTHON=..." >&2
+    exit 1
+fi
+if ! "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
+    echo "set-up: \`$PYTHON\` is $("$PYTHON" -V 2>&1); Python 3.10 or later is needed: make PYTHON=python3.11" >&2
+    exit 1
+fi
+
+missing=""
+command -v ffmpeg >/dev/null 2>&1 || missing="$missing ffmpeg"
+command -v espeak-ng >/dev/null 2>&1 || missing="$missing espeak-ng"
+"$PYTHON" -c 'import ensurepip, venv' >/dev/null 2>&1 || missing="$missing python3-venv"
+if [ -n "$missing" ]; then
+    if [ "$(id -u)" -eq 0 ]; then
+        as_root=""
+    elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
+        as_root="sudo"
+    else
+        echo "set-up: these system packages are missing and installing them needs root: run \`apt-get install$missing\` as root, then try again" >&2
+        exit 1
+    fi
+    echo "set-up: installing$missing"
+    $as_root apt-get update -qq
+    # shellcheck disable=SC2086 (a list of packages)
+    DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq $missing >/dev/null
+fi
+
+[ -x .venv/bin/python ] || "$PYTHON" -m venv .venv
+echo "set-up: installing Python packages into .venv (about 5 GB)"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+    --constraint constraints.txt --editable '.[dev]'
