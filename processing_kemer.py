@@ -5,6 +5,7 @@ Each utterance is processed by itself and padded afterwards: its values never de
 """
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,18 @@ class KemerProcessor(ProcessorMixin):
         self.minimum_samples = minimum_samples
 
     @classmethod
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: str | PathLike, **kwargs: Any
+    ) -> "KemerProcessor":
+        """Load a processor from a KEMER checkpoint (a folder or a repository of the Hub).
+
+        Like the library's method, but without its question whether to run the checkpoint's code:
+        a tokenizer needs none, and whoever has this class has the processor's.
+        """
+        kwargs.setdefault("trust_remote_code", False)
+        return super().from_pretrained(pretrained_model_name_or_path, **kwargs)
+
+    @classmethod
     def from_encoders(cls, speech: str | None, text: str | None) -> "KemerProcessor":
         """Build the processor that belongs to `KemerModel.from_encoders` with the same arguments.
 
@@ -114,7 +127,9 @@ class KemerProcessor(ProcessorMixin):
             arguments["minimum_samples"] = receptive_field(_speech_config(str(speech)))
         return cls(
             AutoFeatureExtractor.from_pretrained(text if speech is None else speech),
-            AutoTokenizer.from_pretrained(speech if text is None else text),
+            AutoTokenizer.from_pretrained(
+                speech if text is None else text, trust_remote_code=False
+            ),
             **arguments,
         )
 

@@ -186,5 +186,5 @@ def make_tokenizer(folder: Path, *, model_max_length: int = 31) -> SpeechT5Token
 
 def make_processor(folder: Path, **arguments: Any) -> KemerProcessor:
     """Return a processor for tiny models."""
-    arguments = {"minimum_samples": 25, **arguments}
+    arguments = {"minimum_samples": 30, **arguments}
     return KemerProcessor(SpeechT5FeatureExtractor(), make_tokenizer(folder), **arguments)

@@ -1,0 +1,282 @@
+import doctest
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import (
+    BertConfig,
+    BertTokenizer,
+    SpeechT5Config,
+    SpeechT5FeatureExtractor,
+    Wav2Vec2FeatureExtractor,
+)
+
+import processing_kemer
+from modeling_kemer import KemerOutput
+from processing_kemer import KemerProcessor, decode_emotions
+from tests import tiny
+
+RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def processor(tmp_path_factory: pytest.TempPathFactory) -> KemerProcessor:
+    return tiny.make_processor(tmp_path_factory.mktemp("tokenizer"))
+
+
+def sound(samples: int, *, seed: int = 0) -> np.ndarray:
+    return tiny.waveform(samples, seed=seed).numpy()
+
+
+def test_one_utterance(processor: KemerProcessor) -> None:
+    audio = sound(500)
+    batch = processor(audio=audio, text="well done", sampling_rate=RATE)
+    assert batch["input_values"].dtype == torch.float32
+    np.testing.assert_array_equal(batch["input_values"], audio[None])
+    assert batch["attention_mask"].dtype == torch.int64
+    assert batch["attention_mask"].tolist() == [[1] * 500]
+    expected = processor.tokenizer("well done")["input_ids"]
+    assert len(expected) == 11 and expected[-1] == processor.tokenizer.eos_token_id
+    assert batch["input_ids"].tolist() == [expected] and batch["input_ids"].dtype == torch.int64
+    assert batch["text_attention_mask"].tolist() == [[1] * 11]
+
+
+def test_many_utterances_are_padded_on_the_right(processor: KemerProcessor) -> None:
+    audio = [sound(300, seed=1), torch.from_numpy(sound(500, seed=2)).double()]
+    batch = processor(audio, ["well done", "no"], sampling_rate=RATE)
+    assert batch["input_values"].shape == (2, 500) and batch["input_ids"].shape == (2, 11)
+    np.testing.assert_array_equal(batch["input_values"][0, :300], audio[0])
+    assert (batch["input_values"][0, 300:] == 0).all()
+    assert batch["attention_mask"].sum(1).tolist() == [300, 500]
+    assert batch["text_attention_mask"].sum(1).tolist() == [11, 4]
+    assert (batch["input_ids"][1, 4:] == processor.tokenizer.pad_token_id).all()
+
+
+@pytest.mark.parametrize("name", ["audio", "text"])
+def test_only_what_is_given_is_returned(processor: KemerProcessor, name: str) -> None:
+    given = {"audio": [sound(300)], "text": ["no"]}[name]
+    batch = processor(**{name: given}, sampling_rate=RATE)
+    names = {
+        "audio": ["input_values", "attention_mask"],
+        "text": ["input_ids", "text_attention_mask"],
+    }
+    assert sorted(batch) == sorted(names[name])
+
+
+def test_a_missing_modality_is_a_masked_row(processor: KemerProcessor) -> None:
+    batch = processor(
+        audio=[None, sound(300), None],
+        text=["no", None, " "],
+        sampling_rate=RATE,
+    )
+    assert batch["attention_mask"].sum(1).tolist() == [0, 300, 0]
+    assert (batch["input_values"][[0, 2]] == 0).all()
+    assert batch["text_attention_mask"].sum(1).tolist() == [4, 0, 0]
+    assert (batch["input_ids"][1:] == processor.tokenizer.pad_token_id).all()
+    nothing = processor(audio=[None], text=[""])
+    assert nothing["attention_mask"].tolist() == nothing["text_attention_mask"].tolist() == [[0]]
+
+
+@pytest.mark.parametrize("return_attention_mask", [False, True])
+def test_each_utterance_is_normalised_alone(tmp_path: Path, return_attention_mask: bool) -> None:
+    extractor = Wav2Vec2FeatureExtractor(
+        do_normalize=True, return_attention_mask=return_attention_mask
+    )
+    processor = KemerProcessor(extractor, tiny.make_tokenizer(tmp_path), 25)
+    audio = [sound(300, seed=1), sound(500, seed=2), sound(40, seed=3)]
+
+    batch = processor(audio=audio, sampling_rate=RATE)
+
+    for row, one in enumerate(audio):
+        values = batch["input_values"][row, : len(one)]
+        expected = (one - one.mean()) / np.sqrt(one.var() + 1e-7)
+        np.testing.assert_allclose(values, expected, rtol=0, atol=1e-5)
+        alone = processor(audio=one, sampling_rate=RATE)["input_values"][0]
+        assert torch.equal(values, alone)
+        assert (batch["input_values"][row, len(one) :] == 0).all()
+
+
+def test_text_is_cut_at_the_tokenizers_limit(tmp_path: Path) -> None:
+    processor = KemerProcessor(
+        SpeechT5FeatureExtractor(), tiny.make_tokenizer(tmp_path, model_max_length=9)
+    )
+    batch = processor(text=["well done, you have done it again!", "no"])
+    assert batch["text_attention_mask"].sum(1).tolist() == [9, 4]
+    assert batch["input_ids"][0, -1] == processor.tokenizer.eos_token_id
+
+
+def test_resampling_keeps_pitch_and_duration(processor: KemerProcessor) -> None:
+    seconds = np.arange(8_000) / 8_000
+    tone = np.sin(2 * np.pi * 440 * seconds).astype(np.float32)
+    batch = processor(audio=tone, sampling_rate=8_000, resample=True)
+    assert batch["input_values"].shape == (1, RATE)
+    spectrum = torch.fft.rfft(batch["input_values"][0]).abs()  # bins of 1 Hz
+    assert spectrum.argmax() == 440
+    same = processor(audio=tone, sampling_rate=RATE, resample=True)
+    np.testing.assert_array_equal(same["input_values"][0], tone)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "`audio` and `text` are both None"),
+        ({"audio": sound(300)}, "`sampling_rate` was not given"),
+        ({"audio": sound(300), "sampling_rate": 8_000}, "8000 Hz, but the model reads 16000 Hz"),
+        ({"audio": sound(300), "sampling_rate": -1, "resample": True}, "`sampling_rate` is -1"),
+        ({"audio": sound(300), "sampling_rate": 8e3, "resample": True}, "is 8000.0; allowed"),
+        ({"audio": []}, "`audio` is an empty list"),
+        ({"text": []}, "`text` is an empty list"),
+        ({"audio": "a.wav"}, "`audio` is of type str"),
+        ({"audio": [sound(300), [0.1, 0.2]]}, "holds a list in row 1"),
+        ({"audio": [0.1, 0.2]}, "holds a float in row 0"),
+        ({"audio": [sound(300), sound(0)]}, "`audio` is empty in row 1"),
+        ({"audio": np.zeros((2, 300), np.float32)}, r"shape \(2, 300\) in row 0.*average"),
+        ({"audio": np.zeros(300, np.int16)}, "type torch.int16 in row 0.*divide 16-bit .* 32768"),
+        ({"audio": [sound(300), np.full(300, np.nan)]}, "NaN or infinity in row 1"),
+        ({"audio": np.full(300, np.inf)}, "NaN or infinity in row 0"),
+        ({"audio": [sound(300), sound(29)]}, "29 samples at 16000 Hz in row 1.* 30 at least"),
+        ({"text": ["no", 3]}, "`text` holds 3 of type int in row 1"),
+        ({"text": 3}, "`text` is of type int"),
+        ({"audio": [sound(300)], "text": ["no", "yes"]}, "`audio` holds 1 utterances and `text` 2"),
+    ],
+)
+def test_bad_input_is_refused(processor: KemerProcessor, arguments: dict, message: str) -> None:
+    if "audio" in arguments and "was not given" not in message:
+        arguments = {"sampling_rate": RATE, **arguments}
+    with pytest.raises(ValueError, match=message):
+        processor(**arguments)
+
+
+def test_saved_and_loaded_it_does_the_same(processor: KemerProcessor, tmp_path: Path) -> None:
+    processor.save_pretrained(tmp_path)
+    loaded = KemerProcessor.from_pretrained(tmp_path)
+    arguments = {"audio": [sound(300), None], "text": ["no", "yes"], "sampling_rate": RATE}
+    expected, found = processor(**arguments), loaded(**arguments)
+    assert sorted(expected) == sorted(found) == sorted(processor.model_input_names)
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    assert loaded.minimum_samples == 30
+    assert loaded.tokenizer.model_max_length == processor.tokenizer.model_max_length
+
+
+def test_a_processor_is_checked_at_construction(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="`minimum_samples` is 0"):
+        tiny.make_processor(tmp_path, minimum_samples=0)
+    tokenizer = tiny.make_tokenizer(tmp_path)
+    tokenizer.pad_token = None
+    with pytest.raises(ValueError, match="no padding token"):
+        KemerProcessor(SpeechT5FeatureExtractor(), tokenizer)
+
+
+def make_checkpoint(folder: Path, *, with_tokenizer: bool) -> str:
+    """Save what a SpeechT5 repository holds beside its weights."""
+    folder.mkdir()
+    tiny.library_config(tiny.SPEECHT5).save_pretrained(folder)
+    SpeechT5FeatureExtractor(do_normalize=True).save_pretrained(folder)
+    if with_tokenizer:
+        tiny.make_tokenizer(folder).save_pretrained(folder)
+    return str(folder)
+
+
+def test_from_encoders_takes_one_part_from_each_checkpoint(tmp_path: Path) -> None:
+    speech = make_checkpoint(tmp_path / "speech", with_tokenizer=False)
+    text = tmp_path / "text"
+    BertConfig().save_pretrained(text)
+    words = tmp_path / "vocab.txt"
+    words.write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "well", "done"]))
+    BertTokenizer(str(words)).save_pretrained(text)
+
+    processor = KemerProcessor.from_encoders(speech=speech, text=str(text))
+
+    assert processor.feature_extractor.do_normalize
+    assert processor.minimum_samples == 30
+    assert processor(text="well done")["input_ids"].tolist() == [[2, 5, 6, 3]]
+
+
+def test_from_encoders_with_one_checkpoint_takes_both_parts(tmp_path: Path) -> None:
+    checkpoint = make_checkpoint(tmp_path / "both", with_tokenizer=True)
+    for arguments in ({"speech": checkpoint, "text": None}, {"speech": None, "text": checkpoint}):
+        processor = KemerProcessor.from_encoders(**arguments)
+        assert processor.feature_extractor.do_normalize
+        assert processor(text="no")["input_ids"].shape == (1, 4)
+    with pytest.raises(ValueError, match="both None"):
+        KemerProcessor.from_encoders(speech=None, text=None)
+
+
+def test_from_encoders_reads_a_kemer_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr("builtins.input", lambda *_: asked.append("may the code run?"))
+    tiny.make_model().save_pretrained(tmp_path)
+    tiny.make_processor(tmp_path, minimum_samples=55).save_pretrained(tmp_path)
+    processor = KemerProcessor.from_encoders(speech=str(tmp_path), text=None)
+    assert processor.minimum_samples == 30  # what the encoder says, not what was saved
+    assert KemerProcessor.from_pretrained(tmp_path).minimum_samples == 55
+    assert asked == []
+    assert processor(text="no")["input_ids"].shape == (1, 4)
+
+
+def test_the_shortest_waveform_of_speecht5_is_25_ms(tmp_path: Path) -> None:
+    SpeechT5Config().save_pretrained(tmp_path)
+    SpeechT5FeatureExtractor().save_pretrained(tmp_path)
+    tiny.make_tokenizer(tmp_path).save_pretrained(tmp_path)
+    assert KemerProcessor.from_encoders(str(tmp_path), None).minimum_samples == 400
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "expected"),
+    [
+        ([0.1, 0.6, 0.7, 0.2, 0.0, 0.5, 0.9], [0, 1, 1, 0, 0, 0, 1]),  # 0.5 is not above 0.5
+        ([0.1, 0.2, 0.3, 0.4, 0.3, 0.2, 0.1], [0, 0, 0, 1, 0, 0, 0]),  # none passes: the greatest
+        ([0.0, 0.4, 0.1, 0.4, 0.0, 0.0, 0.0], [0, 1, 0, 0, 0, 0, 0]),  # the first of equals
+        ([0.0] * 7, [1, 0, 0, 0, 0, 0, 0]),
+        ([1.0] * 7, [1] * 7),
+    ],
+)
+def test_decoding(probabilities: list[float], expected: list[int]) -> None:
+    decisions = decode_emotions(np.array([probabilities, [0.9] * 7]))
+    assert np.issubdtype(decisions.dtype, np.integer)
+    assert decisions.tolist() == [expected, [1] * 7]
+
+
+def test_decoding_with_another_threshold() -> None:
+    probabilities = np.array([[0.2, 0.31, 0.3]])
+    assert decode_emotions(probabilities, threshold=0.3).tolist() == [[0, 1, 0]]
+    assert decode_emotions(probabilities, threshold=0.1).tolist() == [[1, 1, 1]]
+    assert decode_emotions(np.zeros((0, 7))).shape == (0, 7)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "threshold", "message"),
+    [
+        (np.zeros(7), 0.5, r"shape \(7,\)"),
+        (np.full((1, 7), 1.2), 0.5, r"outside \[0, 1\]"),
+        (np.full((1, 7), np.nan), 0.5, "NaN"),
+        (np.zeros((1, 7)), 1.5, "`threshold` is 1.5"),
+    ],
+)
+def test_decoding_refuses(probabilities: np.ndarray, threshold: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        decode_emotions(probabilities, threshold=threshold)
+
+
+def test_outputs_in_words(processor: KemerProcessor) -> None:
+    logits = torch.tensor([[-9.0, 0.0, 2.0, -1, -1, -1, 1], [-3.0, -2, -1, -2, -3, -4, -5]])
+    outputs = KemerOutput(logits=logits, valence_arousal=torch.tensor([[1.5, 4.5], [3.0, 2.0]]))
+    first, second = processor.post_process(outputs)
+    assert first["emotions"] == ["fear", "happy"] and second["emotions"] == ["fear"]
+    assert first["probabilities"]["angry"] == 0.5 and len(first["probabilities"]) == 7
+    assert (first["valence"], first["arousal"], second["arousal"]) == (1.5, 4.5, 2.0)
+    assert processor.post_process(outputs, threshold=0.4)[0]["emotions"] == [
+        "angry",
+        "fear",
+        "happy",
+    ]
+    with pytest.raises(ValueError, match=r"shape \(2, 6\)"):
+        processor.post_process(KemerOutput(logits=logits[:, :6], valence_arousal=logits[:, :2]))
+
+
+def test_the_documented_example_is_true() -> None:
+    results = doctest.testmod(processing_kemer)
+    assert results.attempted > 0 and results.failed == 0
