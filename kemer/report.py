@@ -101,7 +101,7 @@ def scores_section(predictions: pd.DataFrame, scores: dict[str, float]) -> str:
     return (
         f"## Scores\n\n{markdown_table(['score', *results], rows)}\n\n"
         "The majority answer gives every utterance the most frequent label set of these references "
-        f"({majority}). F1 and recall of an emotion that nobody has are 0; a correlation with a "
+        f"({majority}). F1 and recall of an emotion that nobody has are 0; Pearson's r with a "
         "constant is undefined."
     )
 

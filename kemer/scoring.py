@@ -1,7 +1,7 @@
 """Scores of a run's predictions, the answer that never listens, and intervals over sessions.
 
-Stands after `evaluation`, which writes `predictions.parquet`, and before `report`, which shows what
-is computed here. The scores themselves are those of the metric in `evaluate_metric/`.
+`evaluation` scores each epoch with it, `results` the finished run, and `report` shows what is
+computed here. The scores themselves are those of the metric in `evaluate_metric/`.
 
 Utterances of a session share speakers and a topic, so they are not independent: an interval that
 treats them as such covers the truth about half of the time. The unit is the session. The interval
