@@ -165,7 +165,7 @@ def format_table(results: dict[tuple[str, int], dict[str, Any]], seeds: list[int
     lines.append(f"{'the majority answer':<20}" + f"{constant:>9.3f}" * len(columns))
     sessions = ", ".join(map(str, first["test"]["sessions"]))
     lines += [
-        f"\nTest sessions {sessions}: {first['test']['utterances']} utterances of synthetic speech.",
+        f"\nTest sessions {sessions}: {first['test']['utterances']} utterances, synthetic speech.",
         "They show that the pipeline works, and nothing about human emotion.",
     ]
     return "\n".join(lines)
