@@ -332,19 +332,9 @@ def train_one_step(model: KemerModel) -> dict[str, torch.Tensor]:
 KEY_BIAS = re.compile(r"\.(k_proj|key)\.bias$")
 
 
-def for_training(fields: dict | None) -> dict | None:
-    """Switch off what leaves parameters out at random, and let SpecAugment find a span."""
-    if fields is None:
-        return None
-    drop = {"encoder_layerdrop": 0.0} if fields["model_type"] == "speecht5" else {}
-    if fields["model_type"] == "wav2vec2":
-        drop = {"layerdrop": 0.0}
-    return {**fields, **drop, **({"mask_time_length": 2} if "conv_dim" in fields else {})}
-
-
 @pytest.mark.parametrize("modalities", MODALITIES)
 def test_every_trainable_parameter_moves(modalities: str) -> None:
-    model = tiny.make_model(*map(for_training, MODALITIES[modalities]))
+    model = tiny.make_model(*map(tiny.without_chance, MODALITIES[modalities]))
     changes = train_one_step(model)
     still = [name for name, change in changes.items() if not change > 0]
     assert [name for name in still if not KEY_BIAS.search(name)] == []
@@ -365,7 +355,7 @@ def test_every_trainable_parameter_moves(modalities: str) -> None:
 def test_frozen_parameters_stay_and_the_others_move(
     arguments: dict[str, bool], frozen: tuple[str, ...]
 ) -> None:
-    model = tiny.make_model(for_training(SPEECHT5), for_training(SPEECHT5))
+    model = tiny.make_model(tiny.without_chance(SPEECHT5), tiny.without_chance(SPEECHT5))
     model.freeze_encoders(speech=True, text=True)  # the next call is to undo what it does not say
     model.freeze_encoders(**arguments)
     changes = train_one_step(model)
@@ -408,7 +398,7 @@ def test_freezing_works_with_one_modality() -> None:
 def test_gradient_checkpointing_gives_the_same_gradients() -> None:
     gradients = []
     for checkpointing in (False, True):
-        fields = {**for_training(SPEECHT5), "apply_spec_augment": False}
+        fields = {**tiny.without_chance(SPEECHT5), "apply_spec_augment": False}
         for name in ("hidden_dropout", "attention_dropout", "activation_dropout"):
             fields[name] = 0.0
         model = tiny.make_model(

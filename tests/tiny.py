@@ -120,6 +120,16 @@ def library_config(fields: dict[str, Any]) -> PretrainedConfig:
     return CONFIG_MAPPING[fields["model_type"]](**arguments)
 
 
+def without_chance(fields: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return an encoder that no layer is dropped from and whose SpecAugment always finds a span."""
+    if fields is None:
+        return None
+    if "conv_dim" not in fields:
+        return fields
+    layerdrop = "encoder_layerdrop" if fields["model_type"] == "speecht5" else "layerdrop"
+    return {**fields, layerdrop: 0.0, "mask_time_length": 2}
+
+
 def make_model(
     speech: dict[str, Any] | None = SPEECHT5,
     text: dict[str, Any] | None = SPEECHT5,
