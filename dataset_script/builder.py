@@ -7,8 +7,8 @@ Use it directly, since current versions of `datasets` run no loading scripts:
     dataset = builder.as_dataset(split="train")
 
 `release.py` writes its rows as a folder that `load_dataset` reads. Versions of `datasets` before 4
-can load this file as a script; they copy only the modules that it names itself, hence the imports
-that nothing here uses.
+can load this file as a script: they copy only the siblings that it imports itself, so it imports
+all that those need, and they take a comment behind such an import for an address.
 """
 
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ from typing import Any
 
 import datasets
 
-from .annotations import Annotation  # noqa: F401
-from .audio import SAMPLE_WIDTH  # noqa: F401
+from .annotations import Annotation, Ratings
+from .audio import WavFacts
 from .corpus import Kemdy20Corpus, Record
 from .files import CorpusFolder, fingerprint_file
 from .layout import EMOTIONS, SAMPLING_RATE
@@ -146,7 +146,9 @@ class Kemdy(datasets.GeneratorBasedBuilder):
             )
 
     def _make_row(self, record: Record, translations: dict[str, str]) -> dict[str, Any]:
-        annotation, ratings = record.annotation, record.annotation.ratings
+        annotation: Annotation = record.annotation
+        ratings: Ratings = annotation.ratings
+        facts: WavFacts = record.facts
         row_id = f"{self.config.name}/{annotation.segment_id}"
         return {
             "id": row_id,
@@ -157,7 +159,7 @@ class Kemdy(datasets.GeneratorBasedBuilder):
             "speaker": f"{self.config.name}/{annotation.speaker}",
             "gender": annotation.gender,
             "audio": {"bytes": record.wav, "path": f"{row_id}.wav"},
-            "duration": record.facts.duration,
+            "duration": facts.duration,
             "text_ko": clean_transcript(record.transcript, keep_markers=self.config.keep_markers),
             "text_ko_raw": record.transcript,
             "text_en": translations.get(row_id, ""),
@@ -167,5 +169,5 @@ class Kemdy(datasets.GeneratorBasedBuilder):
             "arousal": ratings.arousal,
             "valence_std": ratings.valence_std,
             "arousal_std": ratings.arousal_std,
-            "is_silent": record.facts.is_silent,
+            "is_silent": facts.is_silent,
         }

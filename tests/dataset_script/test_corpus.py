@@ -61,7 +61,9 @@ def test_a_nested_renamed_root_and_upper_case_extensions_are_found(corpus, tmp_p
     (root / "__MACOSX").mkdir()
     (root / "__MACOSX" / "Sess09_eval.csv").write_text("junk")
     (root / "my copy" / "v1_2" / "annotation" / "._Sess01_eval.csv").write_bytes(b"\x00\x05")
-    (root / "notes.txt").write_text("junk")
+    for folder in (root, root / "my copy"):
+        (folder / "notes.txt").write_text("junk")
+        (folder / "music.wav").write_text("junk")
     records, report = _read(root)
     assert len(records) == len(corpus.segments) and report.problems == []
 

@@ -44,6 +44,8 @@ def test_the_builder_names_every_sibling_that_it_needs():
         reached.add(name)
         waiting |= _siblings(FOLDER / f"{name}.py") - reached
     assert reached == named
+    lines = (FOLDER / "builder.py").read_text(encoding="utf-8").splitlines()
+    assert not [line for line in lines if line.startswith("from .") and "#" in line]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)

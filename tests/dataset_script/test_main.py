@@ -1,3 +1,4 @@
+import json
 import re
 import subprocess
 import sys
@@ -31,6 +32,8 @@ def test_build_prints_what_it_found(tmp_path, capsys):
     assert f"unreadable_wav: 1, rows dropped 1: wav/Session01/{broken.name}" in printed
     listed = Path(re.search(r"All problems: (.*)", printed)[1])
     assert broken.name in listed.read_text()
+    options = json.loads(listed.read_text())["options"]
+    assert options["keep_markers"] is True and options["n_folds"] == 3
 
 
 def test_what_cannot_be_used_is_one_sentence_and_status_two(tmp_path, capsys):
