@@ -6,7 +6,7 @@ from transformers.models.speecht5.modeling_speecht5 import (
     SpeechT5EncoderWithTextPrenet,
 )
 
-from configuration_kemer import receptive_field
+from configuration_kemer import SPEECH_MODEL_TYPES, receptive_field
 from encoders_kemer import (
     encode_text,
     frame_lengths,
@@ -94,23 +94,41 @@ def test_the_library_itself_does_change_under_padding() -> None:
     assert relative_difference(padded[: len(alone)], alone) > 0.01
 
 
+@pytest.mark.parametrize("family", SPEECH_MODEL_TYPES)
 @torch.no_grad()
-def test_full_size_speecht5_is_exact_under_padding() -> None:
-    config = tiny.library_config({"model_type": "speecht5"})
-    assert (config.encoder_layers, config.hidden_size) == (12, 768)
+def test_padding_does_not_change_speech_at_full_size(family: str) -> None:
+    config = tiny.library_config({"model_type": family})
+    assert (config.num_hidden_layers, config.hidden_size) == (12, 768)
     torch.manual_seed(0)
     encoder = speech_encoder_class(config)(config).eval()
+    library_class = next(
+        c for c in type(encoder).__mro__ if c.__module__.startswith("transformers")
+    )
     short, long = tiny.waveform(9_600, seed=1), tiny.waveform(17_600, seed=2)  # 0.6 s and 1.1 s
     batch = tiny.pad([short, long], value=0.0)
 
     hidden_states, _ = encoder(batch["values"], batch["mask"])
 
-    twin = library_speech_encoder(encoder)
     for row, one in enumerate((short, long)):
-        expected = twin(one[None]).last_hidden_state[0]
         alone = encoder(one[None])[0][0]
+        expected = library_class.forward(encoder, one[None]).last_hidden_state[0]
         torch.testing.assert_close(alone, expected, rtol=0, atol=1e-5)
         assert relative_difference(hidden_states[row, : len(alone)], alone) < 1e-4
+
+
+@torch.no_grad()
+def test_padding_does_not_change_text_at_full_size() -> None:
+    config = tiny.library_config({"model_type": "speecht5"})
+    torch.manual_seed(0)
+    encoder = text_encoder_class(config)(config).eval()
+    texts = [tiny.token_ids(31, seed=1), tiny.token_ids(97, seed=2)]
+    batch = tiny.pad(texts, value=1)
+
+    hidden_states, _ = encode_text(encoder, batch["values"], batch["mask"])
+
+    for row, one in enumerate(texts):
+        expected = SpeechT5EncoderWithTextPrenet.forward(encoder, one[None]).last_hidden_state[0]
+        assert relative_difference(hidden_states[row, : len(one)], expected) < 1e-4
 
 
 @pytest.mark.parametrize("variant", ["speecht5", "wav2vec2", "wavlm"])
