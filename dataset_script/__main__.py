@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .folds import DEFAULT_FOLDS
-from .sample.cli import add_arguments as add_sample_arguments
 
 CONFIGS = ("kemdy20",)
 
@@ -23,7 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit status: 0, 2 if the input cannot be used, 130 if interrupted.
     """
-    args = make_parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    args = make_parser(with_sample=given[:1] == ["sample"]).parse_args(given)
     try:
         return args.run(args)
     except (ValueError, OSError, RuntimeError) as error:
@@ -34,8 +34,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Describe the commands and their options."""
+def make_parser(*, with_sample: bool = False) -> argparse.ArgumentParser:
+    """Describe the commands and their options.
+
+    Args:
+        with_sample: whether `sample` gets its options; they need libraries that `build` does not.
+
+    Returns:
+        The parser; its result has the command as `run`.
+    """
     parser = argparse.ArgumentParser(prog="python -m dataset_script", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     build = commands.add_parser("build", help="turn a corpus on disk into a dataset folder")
@@ -61,7 +68,10 @@ def make_parser() -> argparse.ArgumentParser:
     )
     build.set_defaults(run=_run_build)
     sample = commands.add_parser("sample", help="write a synthetic corpus")
-    add_sample_arguments(sample)
+    if with_sample:
+        from .sample.cli import add_arguments
+
+        add_arguments(sample)
     sample.set_defaults(run=_run_sample)
     return parser
 

@@ -21,7 +21,7 @@ from .annotations import Annotation, Ratings
 from .audio import WavFacts
 from .corpus import Kemdy20Corpus, Record
 from .files import CorpusFolder, fingerprint_file
-from .layout import EMOTIONS, SAMPLING_RATE
+from .layout import EMOTIONS, PAGES, SAMPLING_RATE
 from .report import BuildReport, CorpusError
 from .transcripts import clean_transcript
 from .translations import load_translations
@@ -96,14 +96,14 @@ class Kemdy(datasets.GeneratorBasedBuilder):
     ]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **{"dataset_name": "kemdy", **kwargs})
         self.report = BuildReport(self.config.name)
 
     def _info(self) -> datasets.DatasetInfo:
         return datasets.DatasetInfo(
             description=self.config.description,
             features=FEATURES,
-            homepage="https://nanum.etri.re.kr/share/kjnoh2/KEMDy20?lang=En_us",
+            homepage=PAGES[self.config.name],
         )
 
     def _split_generators(

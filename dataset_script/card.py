@@ -8,14 +8,9 @@ from typing import Any
 
 import yaml
 
-from .layout import EMOTIONS
+from .layout import EMOTIONS, PAGES
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-
-PAGES = {
-    "kemdy19": "https://nanum.etri.re.kr/share/kjnoh2/KEMDy19?lang=En_us",
-    "kemdy20": "https://nanum.etri.re.kr/share/kjnoh2/KEMDy20?lang=En_us",
-}
 
 SYNTHETIC_NOTICE = (
     "**Everything here is synthetic**: generated speech, generated lines, simulated raters. It has "
@@ -36,9 +31,9 @@ COLUMNS = {
     "audio, duration": "16 kHz mono, the bytes of the corpus; seconds",
     "text_ko, text_ko_raw": "transcript without and with transcribers' marks; empty if missing",
     "text_en": "English rendering; empty if missing",
-    "emotions": f"what most of ten raters said, one or more of {', '.join(EMOTIONS)}",
+    "emotions": f"the corpus's total, what most raters said: of {', '.join(EMOTIONS)}",
     "emotion_votes": "share of the raters for each emotion, in this order; sums to 1",
-    "valence, arousal": "mean of the raters, 1 to 5",
+    "valence, arousal": "the corpus's total, the mean of the raters, 1 to 5",
     "valence_std, arousal_std": "population standard deviation over the raters",
     "is_silent": "whether every sample of the audio is zero",
 }

@@ -91,24 +91,20 @@ def validate_folds(rows: Collection[FoldRow], *, sessions: Collection[int] | Non
     folds = {row.fold for row in rows}
     if folds != set(range(len(folds))) or not folds:
         raise ValueError(f"The folds are numbered {sorted(folds)}; they must be 0, 1, 2 and so on.")
-    entries: set[tuple[int, int, str]] = set()
-    roles: dict[tuple[int, int], set[str]] = {}
+    roles: dict[tuple[int, int], dict[str, str]] = {}  # fold, session: role by dialogue
     for row in rows:
         if row.role not in ROLES:
             raise ValueError(f"{row} has an unknown role; allowed are {', '.join(ROLES)}.")
-        entry = (row.fold, row.session, row.dialogue)
-        if entry in entries:
+        by_dialogue = roles.setdefault((row.fold, row.session), {})
+        if row.dialogue in by_dialogue:
             raise ValueError(f"{row} occurs twice; keep one of the two.")
-        entries.add(entry)
-        roles.setdefault((row.fold, row.session), set()).add(row.role)
-    for (fold, session), found in roles.items():
-        whole_and_part = (fold, session, "") in entries and len(
-            [entry for entry in entries if entry[:2] == (fold, session)]
-        ) > 1
-        if whole_and_part or len(found - {"dropped"}) > 1:
+        by_dialogue[row.dialogue] = row.role
+    for (fold, session), by_dialogue in roles.items():
+        whole_and_part = "" in by_dialogue and len(by_dialogue) > 1
+        if whole_and_part or len(set(by_dialogue.values()) - {"dropped"}) > 1:
             raise ValueError(
-                f"Session {session} has several roles in fold {fold} ({', '.join(sorted(found))}); "
-                "a session may have one, and `dropped` for some of its dialogues."
+                f"Session {session} has several roles in fold {fold}: {by_dialogue}; a session may "
+                "have one, and `dropped` for some of its dialogues."
             )
     for fold in sorted(folds):
         present = {session for other, session in roles if other == fold}

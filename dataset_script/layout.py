@@ -7,14 +7,18 @@ their knowledge of the format from here, so that what one writes the other reads
     ├─ annotation/Sess01_eval.csv …                 one row per segment, 37 columns, two header rows
     └─ wav/Session01/Sess01_script01_User001F_001.wav  and .txt beside it, CP949, one line
 
-Sources: ETRI's data page (https://nanum.etri.re.kr/share/kjnoh2/KEMDy20?lang=En_us) and the parsing
-code of public repositories that use the corpus.
+Sources: ETRI's data pages (`PAGES`) and the parsing code of public repositories.
 """
 
 import re
 from dataclasses import dataclass
 
 SAMPLING_RATE = 16_000  # Hz, of every wav of the corpora and of every row of the dataset
+
+PAGES = {  # where ETRI describes the corpora and takes applications for them
+    "kemdy19": "https://nanum.etri.re.kr/share/kjnoh2/KEMDy19?lang=En_us",
+    "kemdy20": "https://nanum.etri.re.kr/share/kjnoh2/KEMDy20?lang=En_us",
+}
 
 # Class indices 0 to 6, everywhere in this order.
 EMOTIONS = ("surprise", "angry", "fear", "neutral", "sad", "disgust", "happy")

@@ -9,7 +9,9 @@
 
 A build happens in a fresh folder beside DIR and takes its place by a rename at the very end: a
 build that fails or is interrupted leaves the old release as it was, and no row of an older build
-survives. What DIR holds besides the corpus that is built, another corpus for one, moves along.
+survives. What DIR holds besides the corpus that is built, another corpus for one, moves along. A
+process that is killed outright leaves its folder `.DIR.building-…` behind, to be deleted by hand;
+should DIR be missing then, the old release is `old` inside it.
 """
 
 import hashlib
@@ -132,16 +134,17 @@ def _replace_folder(target: Path) -> Iterator[Path]:
     fresh.mkdir()
     try:
         yield fresh
-        if target.exists():
-            target.rename(old)
         try:
+            if target.exists():
+                target.rename(old)
             fresh.rename(target)
         except BaseException:
-            if old.exists():
+            if old.exists() and not target.exists():
                 old.rename(target)
             raise
     finally:
-        shutil.rmtree(work)
+        if target.exists() or not old.exists():  # never delete the only copy of a release
+            shutil.rmtree(work)
 
 
 def _write_rows(fresh: Path, **builder_options: Any) -> BuildReport:

@@ -152,9 +152,9 @@ def format_summary(report: dict[str, Any]) -> str:
     Returns:
         Lines for a terminal; the first says so if the corpus is synthetic.
     """
-    lines = ["SYNTHETIC corpus: no figure of it says anything about people."] * bool(
-        report["synthetic"] is not None
-    )
+    lines = []
+    if report["synthetic"] is not None:
+        lines.append("SYNTHETIC corpus: no figure of it says anything about people.")
     emotions = ", ".join(f"{name} {count:,}" for name, count in report["emotions"].items())
     lines += [
         f"{report['config']}: {report['rows_in']:,} rows in = {report['rows_out']:,} rows out "

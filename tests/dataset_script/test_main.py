@@ -67,6 +67,12 @@ def test_a_wrong_command_line_is_status_two(arguments, capsys):
     assert "usage:" in capsys.readouterr().err
 
 
+def test_sample_has_its_own_options(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["sample", "--help"])
+    assert caught.value.code == 0 and "--sessions" in capsys.readouterr().out
+
+
 def test_an_interrupt_is_no_traceback(tmp_path, capsys, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt

@@ -217,6 +217,22 @@ def test_a_failing_swap_puts_the_old_release_back(release, corpus, monkeypatch):
     assert _contents(release) == before
 
 
+def test_a_release_that_cannot_be_put_back_is_not_deleted(release, corpus, monkeypatch):
+    before = _contents(release)
+    rename = Path.rename
+
+    def _fail_but_for_the_first(self, target):
+        if self.name in ("new", "old"):
+            raise OSError("no such luck")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", _fail_but_for_the_first)
+    with pytest.raises(OSError, match="no such luck"):
+        _build(corpus, release)
+    (left,) = release.parent.glob(".release.building-*")
+    assert _contents(left / "old") == before
+
+
 def test_what_else_a_release_holds_is_carried_over(release, corpus):
     other = json.loads((release / "reports" / "kemdy20.json").read_text()) | {"config": "kemdy19"}
     shutil.copytree(release / "data" / "kemdy20", release / "data" / "kemdy19")
