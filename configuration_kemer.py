@@ -35,7 +35,6 @@ _BOOKKEEPING_FIELDS = (
     "architectures",
     "auto_map",
     "dtype",
-    "model_type",
     "torch_dtype",
     "transformers_version",
 )
@@ -188,27 +187,14 @@ def _build_sub_config(
     """Return `value` as a configuration object of its own, checked, without paths; None stays."""
     if value is None:
         return None
-    if isinstance(value, str):
-        value = {"model_type": value}
-    if not isinstance(value, dict | PretrainedConfig):
-        raise ValueError(
-            f"`{field}` is {value!r} of type {type(value).__name__}; allowed is a dict, a "
-            "configuration object, a model type or None."
-        )
-    is_object = isinstance(value, PretrainedConfig)
-    fields = value.to_dict() if is_object else deepcopy(value)
-    model_type = fields.get("model_type")
-    if model_type not in model_types:
-        raise ValueError(
-            f"`{field}` has the model type {model_type!r}; allowed is one of "
-            f"{', '.join(model_types)}."
-        )
+    fields = _sub_config_fields(field, value, model_types)
+    model_type = fields.pop("model_type")
     config_class = CONFIG_MAPPING[model_type]
     known = set(config_class().to_dict()) | set(_UNDECLARED_FIELDS) | set(_LIBRARY_ARGUMENTS)
     unknown = sorted(set(fields) - known)
     # A published config.json may carry fields of past releases, which nothing reads any more; in a
     # dict written by hand an unknown field is a slip that a default would silently replace.
-    if unknown and not is_object:
+    if unknown and not isinstance(value, PretrainedConfig):
         raise ValueError(
             f"`{field}` has no field `{unknown[0]}` for the model type {model_type!r} (value "
             f"{fields[unknown[0]]!r}); allowed are {', '.join(sorted(known))}."
@@ -223,6 +209,26 @@ def _build_sub_config(
         ) from error
     _validate_encoder(field, config)
     return config
+
+
+def _sub_config_fields(
+    field: str, value: dict[str, Any] | PretrainedConfig | str, model_types: tuple[str, ...]
+) -> dict[str, Any]:
+    """Return the fields of a sub-configuration given in any form, with an allowed `model_type`."""
+    if isinstance(value, str):
+        value = {"model_type": value}
+    if not isinstance(value, dict | PretrainedConfig):
+        raise ValueError(
+            f"`{field}` is {value!r} of type {type(value).__name__}; allowed is a dict, a "
+            "configuration object, a model type or None."
+        )
+    fields = value.to_dict() if isinstance(value, PretrainedConfig) else deepcopy(value)
+    if fields.get("model_type") not in model_types:
+        raise ValueError(
+            f"`{field}` has the model type {fields.get('model_type')!r}; allowed is one of "
+            f"{', '.join(model_types)}."
+        )
+    return fields
 
 
 def _validate_encoder(field: str, config: PretrainedConfig) -> None:

@@ -41,12 +41,12 @@ from transformers.models.speecht5.modeling_speecht5 import (
 
 try:
     from .configuration_kemer import receptive_field
-    from .inputs_kemer import checked_mask
+    from .inputs_kemer import checked_mask, lengths_to_mask, spread_rows
 except ImportError:
     if __package__:
         raise
     from configuration_kemer import receptive_field
-    from inputs_kemer import checked_mask
+    from inputs_kemer import checked_mask, lengths_to_mask, spread_rows
 
 # Encoders whose class takes `add_pooling_layer`: the pooler is no part of the hidden states.
 _POOLED_MODEL_TYPES = ("bert", "roberta", "xlm-roberta")
@@ -64,19 +64,6 @@ def frame_lengths(config: PretrainedConfig, sample_lengths: Tensor) -> Tensor:
     for kernel, stride in zip(config.conv_kernel, config.conv_stride, strict=True):
         lengths = torch.div(lengths - kernel, stride, rounding_mode="floor") + 1
     return lengths.clamp(min=0)
-
-
-def lengths_to_mask(lengths: Tensor, width: int) -> Tensor:
-    """Return the mask `(batch, width)`, True at the first `lengths` positions of each row."""
-    return torch.arange(width, device=lengths.device)[None, :] < lengths[:, None]
-
-
-def _spread_rows(encoded: Tensor, present: Tensor) -> Tensor:
-    """Return the rows of `encoded` where `present`, `(batch,)`, is True, and zeros elsewhere."""
-    if bool(present.all()):
-        return encoded
-    rows = encoded.new_zeros((len(present), *encoded.shape[1:]))
-    return rows.index_put((present,), encoded)
 
 
 class ExactSpeechEncoder:
@@ -100,8 +87,13 @@ class ExactSpeechEncoder:
             hidden states are finite and mean nothing; a wholly masked utterance has zeros.
 
         Raises:
-            ValueError: if the mask is wrong or an utterance shorter than one frame.
+            ValueError: if the type or the mask is wrong or an utterance shorter than one frame.
         """
+        if not input_values.is_floating_point():
+            raise ValueError(
+                f"`input_values` is of type {input_values.dtype}; allowed is floating point: pass "
+                "waveforms through a `KemerProcessor`."
+            )
         valid = checked_mask("attention_mask", attention_mask, input_values)
         sample_lengths = valid.sum(dim=1)  # (batch,)
         self._check_lengths(sample_lengths)
@@ -114,7 +106,7 @@ class ExactSpeechEncoder:
         encoded = self._encode_present(
             input_values[present].to(weight.dtype), sample_lengths[present], lengths[present]
         )
-        return _spread_rows(encoded, present), frame_mask
+        return spread_rows(encoded, present), frame_mask
 
     def _check_lengths(self, sample_lengths: Tensor) -> None:
         minimum = receptive_field(self.config)
@@ -347,7 +339,7 @@ def encode_text(
         shape = (*valid.shape, encoder.config.hidden_size)
         return next(encoder.parameters()).new_zeros(shape), valid
     encoded = _text_hidden_states(encoder, input_ids[present], valid[present])
-    return _spread_rows(encoded, present), valid
+    return spread_rows(encoded, present), valid
 
 
 def _text_hidden_states(encoder: PreTrainedModel, input_ids: Tensor, valid: Tensor) -> Tensor:

@@ -69,26 +69,36 @@ def checked_mask(name: str, mask: Tensor | None, like: Tensor) -> Tensor:
 
 
 def checked_hidden_states(
-    name: str, hidden_states: Tensor, *, hidden_size: int, dtype: torch.dtype
-) -> Tensor:
-    """Return hidden states that were given in place of a raw input, in the model's `dtype`.
+    names: tuple[str, str],
+    values: tuple[Tensor | None, Tensor],
+    *,
+    hidden_size: int,
+    dtype: torch.dtype,
+) -> tuple[Tensor, Tensor]:
+    """Return hidden states that were given in place of a raw input, and their mask.
 
     Args:
-        name: the argument, for the messages.
-        hidden_states: (batch, positions, hidden).
+        names: the arguments of the mask and of the hidden states, for the messages.
+        values: the mask (batch, positions), or None, and the hidden states (batch, positions,
+            hidden); at padding they may hold anything.
         hidden_size: what `hidden` has to be.
         dtype: what the model computes in.
 
+    Returns:
+        The hidden states in `dtype`, zero at padding, and the mask, True where valid.
+
     Raises:
-        ValueError: if the shape is another.
+        ValueError: if a shape is another or the mask is wrong.
     """
+    (mask_name, name), (mask, hidden_states) = names, values
     check_dimensions(name, hidden_states, 3, "(batch, positions, hidden)")
     if hidden_states.shape[2] != hidden_size:
         raise ValueError(
             f"`{name}` has the hidden size {hidden_states.shape[2]}; this model's encoder has "
             f"{hidden_size}: give hidden states of the same encoder."
         )
-    return hidden_states.to(dtype)
+    valid = checked_mask(mask_name, mask, hidden_states)
+    return hidden_states.masked_fill(~valid[:, :, None], 0.0).to(dtype), valid
 
 
 def check_dimensions(name: str, value: Tensor, dimensions: int, meaning: str) -> None:
@@ -102,6 +112,15 @@ def check_labels(name: str, labels: Tensor, predictions: Tensor) -> None:
     if labels.shape != predictions.shape:
         raise ValueError(
             f"`{name}` has the shape {tuple(labels.shape)}; allowed is {tuple(predictions.shape)}."
+        )
+
+
+def check_presence(name: str, labels: Tensor) -> None:
+    """Raise ValueError unless labels say for each emotion whether it is present, in [0, 1]."""
+    if not bool(((labels >= 0) & (labels <= 1)).all()):
+        raise ValueError(
+            f"`{name}` holds values outside [0, 1]; give 1 for each emotion that is present and 0 "
+            "for the others."
         )
 
 
@@ -138,3 +157,16 @@ def masked_mean(hidden_states: Tensor, mask: Tensor) -> Tensor:
     """
     valid = hidden_states.masked_fill(~mask[:, :, None], 0.0)
     return valid.sum(dim=1) / mask.sum(dim=1, keepdim=True)
+
+
+def lengths_to_mask(lengths: Tensor, width: int) -> Tensor:
+    """Return the mask `(batch, width)`, True at the first `lengths` positions of each row."""
+    return torch.arange(width, device=lengths.device)[None, :] < lengths[:, None]
+
+
+def spread_rows(encoded: Tensor, present: Tensor) -> Tensor:
+    """Return the rows of `encoded` where `present`, `(batch,)`, is True, and zeros elsewhere."""
+    if bool(present.all()):
+        return encoded
+    rows = encoded.new_zeros((len(present), *encoded.shape[1:]))
+    return rows.index_put((present,), encoded)

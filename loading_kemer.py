@@ -6,7 +6,6 @@ the checkpoint lacks or the encoder has no place for is an error, never silently
 
 import logging
 
-import torch
 from torch import Tensor
 from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
@@ -74,7 +73,7 @@ def read_encoder_config(argument: str, checkpoint: str) -> PretrainedConfig:
 def read_encoder_weights(
     argument: str, checkpoint: str, *, config: PretrainedConfig
 ) -> dict[str, Tensor]:
-    """Return the weights of the encoder that a checkpoint holds, in float32.
+    """Return the weights of the encoder that a checkpoint holds, in its own precision.
 
     Args:
         argument: `"speech"` or `"text"`, the encoder wanted.
@@ -102,7 +101,6 @@ def read_encoder_weights(
     encoder, report = encoder_class.from_pretrained(
         checkpoint,
         config=config,
-        dtype=torch.float32,
         key_mapping={"^" + prefix.replace(".", r"\."): "" for prefix in prefixes} or None,
         output_loading_info=True,
         **arguments,

@@ -33,8 +33,8 @@ try:
     from .inputs_kemer import (
         check_dimensions,
         check_labels,
+        check_presence,
         checked_hidden_states,
-        checked_mask,
         concatenate,
         is_given,
         masked_mean,
@@ -53,8 +53,8 @@ except ImportError:
     from inputs_kemer import (
         check_dimensions,
         check_labels,
+        check_presence,
         checked_hidden_states,
-        checked_mask,
         concatenate,
         is_given,
         masked_mean,
@@ -238,18 +238,9 @@ class KemerModel(PreTrainedModel):
         speech = self._read_speech(input_values, attention_mask, speech_hidden_states)
         text = self._read_text(input_ids, text_attention_mask, text_hidden_states)
         hidden_states, mask = concatenate(speech, text)  # (batch, positions, hidden), (batch, …)
-        attentions = None
-        if self.meta_attention is not None:
-            if output_attentions is None:
-                output_attentions = self.config.output_attentions
-            hidden_states, attentions = self.meta_attention(
-                hidden_states,
-                hidden_states,
-                hidden_states,
-                key_padding_mask=~mask,
-                need_weights=bool(output_attentions),
-                average_attn_weights=False,
-            )
+        hidden_states, attentions = self._attend(
+            hidden_states, mask, output_attentions=output_attentions
+        )
         pooled = masked_mean(hidden_states, mask)  # (batch, hidden)
         logits = self.emotion_head(pooled)  # (batch, emotions)
         valence_arousal = self.valence_arousal_head(pooled)  # (batch, 2)
@@ -271,13 +262,7 @@ class KemerModel(PreTrainedModel):
         if not is_given(names, (input_values, mask, hidden_states), self.speech_encoder):
             return None
         if hidden_states is not None:
-            hidden_states = checked_hidden_states(
-                names[2],
-                hidden_states,
-                hidden_size=self.speech_encoder.config.hidden_size,
-                dtype=self.emotion_head.weight.dtype,
-            )
-            return hidden_states, checked_mask(names[1], mask, hidden_states)
+            return self._read_hidden_states(names[1:], (mask, hidden_states), self.speech_encoder)
         check_dimensions("input_values", input_values, 2, "(batch, samples)")
         return self.speech_encoder(input_values, mask)
 
@@ -289,19 +274,39 @@ class KemerModel(PreTrainedModel):
         if not is_given(names, (input_ids, mask, hidden_states), self.text_encoder):
             return None
         if hidden_states is not None:
-            hidden_states = checked_hidden_states(
-                names[2],
-                hidden_states,
-                hidden_size=self.text_encoder.config.hidden_size,
-                dtype=self.emotion_head.weight.dtype,
+            hidden_states, mask = self._read_hidden_states(
+                names[1:], (mask, hidden_states), self.text_encoder
             )
-            mask = checked_mask(names[1], mask, hidden_states)
         else:
             check_dimensions("input_ids", input_ids, 2, "(batch, tokens)")
             hidden_states, mask = encode_text(self.text_encoder, input_ids, mask)
         if self.text_projection is not None:
             hidden_states = self.text_projection(hidden_states)
         return hidden_states, mask
+
+    def _read_hidden_states(
+        self, names: tuple[str, str], values: tuple[Tensor | None, Tensor], encoder: nn.Module
+    ) -> tuple[Tensor, Tensor]:
+        """Return the hidden states of `encoder` that were given, and their mask."""
+        size, dtype = encoder.config.hidden_size, self.emotion_head.weight.dtype
+        return checked_hidden_states(names, values, hidden_size=size, dtype=dtype)
+
+    def _attend(
+        self, hidden_states: Tensor, mask: Tensor, *, output_attentions: bool | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Let valid positions attend to each other; in a model with one modality change nothing."""
+        if self.meta_attention is None:
+            return hidden_states, None
+        if output_attentions is None:
+            output_attentions = self.config.output_attentions
+        return self.meta_attention(
+            hidden_states,
+            hidden_states,
+            hidden_states,
+            key_padding_mask=~mask,
+            need_weights=bool(output_attentions),
+            average_attn_weights=False,
+        )
 
     def _loss(
         self,
@@ -314,11 +319,7 @@ class KemerModel(PreTrainedModel):
         losses = []
         if labels is not None:
             check_labels("labels", labels, logits)
-            if not bool(((labels >= 0) & (labels <= 1)).all()):
-                raise ValueError(
-                    "`labels` holds values outside [0, 1]; give 1 for each emotion that is present "
-                    "and 0 for the others."
-                )
+            check_presence("labels", labels)
             losses.append(
                 nn.functional.binary_cross_entropy_with_logits(logits.float(), labels.float())
             )

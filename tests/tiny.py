@@ -114,6 +114,16 @@ TEXT: dict[str, dict[str, Any]] = {
 """Every family of text encoders."""
 
 
+MODALITIES: dict[str, tuple[dict[str, Any] | None, dict[str, Any] | None]] = {
+    "both": (SPEECHT5, SPEECHT5),
+    "both, other sizes": (SPEECHT5, TEXT["bert"]),
+    "wav2vec2 and bert": (SPEECH["wav2vec2"], TEXT["bert"]),
+    "speech": (SPEECHT5, None),
+    "text": (None, SPEECHT5),
+}
+"""Models with both modalities and with one: the configurations of speech and text."""
+
+
 def library_config(fields: dict[str, Any]) -> PretrainedConfig:
     """Return the library's configuration object of a tiny encoder."""
     arguments = {name: value for name, value in fields.items() if name != "model_type"}
@@ -151,6 +161,16 @@ def spread_weights(module: torch.nn.Module, *, seed: int = 0) -> torch.nn.Module
         for parameter in module.parameters():
             parameter.add_(0.2 * torch.randn(parameter.shape, generator=generator))
     return module
+
+
+def make_inputs(model: KemerModel, *, batch: int = 2) -> dict[str, torch.Tensor]:
+    """Return inputs without padding for the modalities that `model` has."""
+    inputs = {}
+    if model.speech_encoder is not None:
+        inputs["input_values"] = torch.stack([waveform(901, seed=i) for i in range(batch)])
+    if model.text_encoder is not None:
+        inputs["input_ids"] = torch.stack([token_ids(7, seed=i) for i in range(batch)])
+    return inputs
 
 
 def waveform(samples: int, *, seed: int) -> torch.Tensor:
