@@ -20,11 +20,11 @@ from transformers import (
 )
 
 try:
-    from .configuration_kemer import EMOTIONS, KemerConfig, receptive_field
+    from .configuration_kemer import EMOTIONS, SPEECH_MODEL_TYPES, KemerConfig, receptive_field
 except ImportError:
     if __package__:
         raise
-    from configuration_kemer import EMOTIONS, KemerConfig, receptive_field
+    from configuration_kemer import EMOTIONS, SPEECH_MODEL_TYPES, KemerConfig, receptive_field
 
 Waveform = np.ndarray | torch.Tensor
 """One channel of sound, (samples,), floating point in [-1, 1]."""
@@ -112,7 +112,7 @@ class KemerProcessor(ProcessorMixin):
             The processor.
 
         Raises:
-            ValueError: if both are None.
+            ValueError: if both are None, or `speech` holds no speech encoder.
             OSError: if a checkpoint lacks the part wanted: give one that has it.
 
         Example:
@@ -283,9 +283,17 @@ class KemerProcessor(ProcessorMixin):
 def _speech_config(checkpoint: str) -> PretrainedConfig:
     """Return the configuration of the speech encoder in a checkpoint, a KEMER one or another."""
     found, _ = PretrainedConfig.get_config_dict(checkpoint)
-    if found.get("model_type") == KemerConfig.model_type:
-        return KemerConfig.from_pretrained(checkpoint).speech_config
-    return AutoConfig.from_pretrained(checkpoint)
+    model_type = found.get("model_type")
+    if model_type == KemerConfig.model_type:
+        config = KemerConfig.from_pretrained(checkpoint).speech_config
+        if config is not None:
+            return config
+    elif model_type in SPEECH_MODEL_TYPES:
+        return AutoConfig.from_pretrained(checkpoint)
+    raise ValueError(
+        f"`speech` is {checkpoint!r}, a checkpoint of type {model_type!r} without a speech encoder; "
+        f"allowed are the types {', '.join(SPEECH_MODEL_TYPES)}, and KEMER with speech."
+    )
 
 
 def _as_list(name: str, values: Any) -> list[Any]:

@@ -217,6 +217,15 @@ def test_from_encoders_reads_a_kemer_checkpoint(
     assert processor(text="no")["input_ids"].shape == (1, 4)
 
 
+def test_from_encoders_refuses_a_checkpoint_without_speech(tmp_path: Path) -> None:
+    BertConfig().save_pretrained(tmp_path / "bert")
+    with pytest.raises(ValueError, match="type 'bert' without a speech encoder.*wav2vec2"):
+        KemerProcessor.from_encoders(speech=str(tmp_path / "bert"), text=None)
+    tiny.make_model(None, tiny.SPEECHT5).save_pretrained(tmp_path / "text")
+    with pytest.raises(ValueError, match="type 'kemer' without a speech encoder"):
+        KemerProcessor.from_encoders(speech=str(tmp_path / "text"), text=None)
+
+
 def test_the_shortest_waveform_of_speecht5_is_25_ms(tmp_path: Path) -> None:
     SpeechT5Config().save_pretrained(tmp_path)
     SpeechT5FeatureExtractor().save_pretrained(tmp_path)
