@@ -291,8 +291,8 @@ def _speech_config(checkpoint: str) -> PretrainedConfig:
     elif model_type in SPEECH_MODEL_TYPES:
         return AutoConfig.from_pretrained(checkpoint)
     raise ValueError(
-        f"`speech` is {checkpoint!r}, a checkpoint of type {model_type!r} without a speech encoder; "
-        f"allowed are the types {', '.join(SPEECH_MODEL_TYPES)}, and KEMER with speech."
+        f"`speech` is {checkpoint!r}, a checkpoint of type {model_type!r} without a speech "
+        f"encoder; allowed are the types {', '.join(SPEECH_MODEL_TYPES)}, and KEMER with speech."
     )
 
 
