@@ -54,6 +54,7 @@ _LIBRARY_ARGUMENTS = (
     "output_attentions",
     "quantization_config",
     "torch_dtype",
+    "use_cache",  # the Trainer writes it into every model's configuration
 )
 
 

@@ -7,7 +7,7 @@ SpeechT5, about 50 % for wav2vec2, hubert, wavlm and data2vec-audio), for two re
 classes here remove without touching a weight or the name of one:
 
 1. The first layer of the convolutional front end normalises over time (`GroupNorm`), padding
-   included. Here the front end reads every utterance without its padding.
+   included. Here each utterance is normalised by its own frames.
 2. The positional convolution reads across the end of an utterance, where padding is not zero. Here
    it is zero, before each of them.
 
@@ -62,8 +62,34 @@ def frame_lengths(config: PretrainedConfig, sample_lengths: Tensor) -> Tensor:
     """
     lengths = sample_lengths
     for kernel, stride in zip(config.conv_kernel, config.conv_stride, strict=True):
-        lengths = torch.div(lengths - kernel, stride, rounding_mode="floor") + 1
+        lengths = _convolved_lengths(lengths, kernel=kernel, stride=stride)
     return lengths.clamp(min=0)
+
+
+def _convolved_lengths(lengths: Tensor, *, kernel: int, stride: int) -> Tensor:
+    return torch.div(lengths - kernel, stride, rounding_mode="floor") + 1
+
+
+def masked_group_norm(norm: nn.GroupNorm, hidden_states: Tensor, lengths: Tensor) -> Tensor:
+    """Normalise each utterance by the statistics of its own frames.
+
+    Args:
+        norm: the layer, with one channel a group as all encoders here have it.
+        hidden_states: (batch, channels, frames).
+        lengths: (batch,), valid frames of each utterance.
+
+    Returns:
+        What `norm` gives for each utterance alone, `(batch, channels, frames)`; finite and without
+        meaning at padding.
+    """
+    padded = ~lengths_to_mask(lengths, hidden_states.shape[2])[:, None]  # (batch, 1, frames)
+    counts = lengths[:, None, None]
+    values = hidden_states.float().masked_fill(padded, 0.0)
+    mean = values.sum(dim=2, keepdim=True) / counts  # (batch, channels, 1)
+    centred = (values - mean).masked_fill(padded, 0.0)
+    variance = centred.square().sum(dim=2, keepdim=True) / counts
+    scale = norm.weight[:, None] * torch.rsqrt(variance + norm.eps)
+    return (centred * scale + norm.bias[:, None]).to(hidden_states.dtype)
 
 
 class ExactSpeechEncoder:
@@ -119,10 +145,10 @@ class ExactSpeechEncoder:
             )
 
     def _extract_features(self, input_values: Tensor, sample_lengths: Tensor) -> Tensor:
-        """Run the convolutional front end on each utterance without its padding.
+        """Run the convolutional front end on a padded batch as if each utterance were alone.
 
-        Utterances of one length go through it together. Besides being exact this computes nothing
-        for padding.
+        A valid frame reads nothing but samples of its own utterance, so padding could reach it in
+        one place only: the statistics over time of the first layer's group norm.
 
         Args:
             input_values: (batch, samples).
@@ -131,17 +157,31 @@ class ExactSpeechEncoder:
         Returns:
             The features, `(batch, frames, channels)`, zero after an utterance's last frame.
         """
-        lengths = sample_lengths.tolist()
-        rows: list[Tensor] = [input_values] * len(lengths)
-        for length in sorted(set(lengths)):
-            members = [row for row, other in enumerate(lengths) if other == length]
-            hidden_states = input_values[members, None, :length]  # (members, 1, samples)
-            # The layers one by one, not the module: it would ask for the waveform's gradient.
-            for layer in self.convolutions:
-                hidden_states = layer(hidden_states)
-            for row, features in zip(members, hidden_states.transpose(1, 2), strict=True):
-                rows[row] = features  # (frames of this utterance, channels)
-        return nn.utils.rnn.pad_sequence(rows, batch_first=True)
+        lengths = sample_lengths
+        hidden_states = input_values[:, None, : int(lengths.max())]  # (batch, 1, samples)
+        # The layers one by one, not the module: it would ask for the waveform's gradient.
+        for layer, kernel, stride in zip(
+            self.convolutions, self.config.conv_kernel, self.config.conv_stride, strict=True
+        ):
+            lengths = _convolved_lengths(lengths, kernel=kernel, stride=stride)
+            hidden_states = self._convolve(layer, hidden_states, lengths)
+        features = hidden_states.transpose(1, 2)  # (batch, frames, channels)
+        valid = lengths_to_mask(lengths, features.shape[1])  # (batch, frames)
+        return features.masked_fill(~valid[:, :, None], 0.0)
+
+    def _convolve(self, layer: nn.Module, hidden_states: Tensor, lengths: Tensor) -> Tensor:
+        """Apply one layer of the front end: convolution, perhaps a norm, activation.
+
+        Args:
+            layer: the library's layer.
+            hidden_states: (batch, channels, positions).
+            lengths: (batch,), valid frames of each utterance after the convolution.
+        """
+        norm = dict(layer.named_children()).get("layer_norm")
+        if not isinstance(norm, nn.GroupNorm) or bool((lengths == lengths.max()).all()):
+            return layer(hidden_states)
+        hidden_states = masked_group_norm(norm, layer.conv(hidden_states), lengths)
+        return layer.activation(hidden_states)
 
     def _augment(self, hidden_states: Tensor, frame_mask: Tensor) -> Tensor:
         """Apply the library's SpecAugment, which it does in training only.

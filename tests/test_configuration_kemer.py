@@ -159,3 +159,10 @@ def test_the_documented_example_is_true() -> None:
 
     assert doctest.testmod(configuration_kemer).attempted > 0
     assert doctest.testmod(configuration_kemer).failed == 0
+
+
+def test_what_the_trainer_writes_into_a_configuration_is_no_unknown_field() -> None:
+    config = KemerConfig(tiny.SPEECHT5, None)
+    config.use_cache = False  # as `Trainer.train` does to every model
+    assert config.to_dict()["use_cache"] is False
+    assert KemerConfig(**config.to_dict()).speech_config.hidden_size == 24
