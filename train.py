@@ -2,7 +2,8 @@
 
 Koh, Joo and Jung, "Reflecting dialogue and pretrained information into Multi Modal Emotion
 Recognition" (2023), sections 2.3 and 3. The whole run is on this page; each step is a module of
-`kemer/`. Flags override the file: `--fold 1 --seed 2`.
+`kemer/`. Flags override the file: `--fold 1 --seed 2`. What is wrong with the settings or the files
+is told in one sentence; Python's development mode (`PYTHONDEVMODE=1`) shows where it came up.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import sys
 
 from transformers import set_seed
 
-from kemer.arguments import RunArguments, parse_arguments
+from kemer.arguments import RunArguments
+from kemer.command_line import parse_arguments
 from kemer.data import load_split
 from kemer.evaluation import predict_rows
 from kemer.initialisation import build_model, build_processor
@@ -26,7 +28,8 @@ def main(arguments: RunArguments) -> None:
     # The Trainer's TensorBoard callback reads its folder from here.
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(paths.logs)
 
-    split = load_split(arguments.data)
+    checkpoint = find_checkpoint(training, paths)
+    split = load_split(arguments.data, reads_text=arguments.model.text_encoder is not None)
     set_seed(training.seed)
     model = build_model(arguments.model)
     processor = build_processor(arguments.model)
@@ -39,7 +42,7 @@ def main(arguments: RunArguments) -> None:
         text_column=arguments.data.text_column,
         max_train_seconds=arguments.data.max_train_seconds,
     )
-    trainer.train(resume_from_checkpoint=find_checkpoint(training))
+    trainer.train(resume_from_checkpoint=checkpoint)
 
     predictions = {
         role: predict_rows(
@@ -59,11 +62,14 @@ def main(arguments: RunArguments) -> None:
             best_step=trainer.state.best_global_step,
         )
         print(summarise(results, paths))
+    trainer.accelerator.end_training()
 
 
 if __name__ == "__main__":
     try:
-        run_arguments = parse_arguments(sys.argv[1:])
-        main(run_arguments)
-    except ValueError as error:
-        sys.exit(f"train.py: {error}")
+        main(parse_arguments(sys.argv[1:]))
+    except (ValueError, OSError) as error:
+        if sys.flags.dev_mode:
+            raise
+        print(f"train.py: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)

@@ -1,20 +1,32 @@
-"""What a training run is told: one data class a concern, a YAML file, and flags that override it.
+"""What a training run is told: one data class a concern, each checked where it is made.
 
-First step of `train.py`. Flags carry the fields' names; a key that no field has is an error.
+`command_line` fills them from a YAML file and flags; every step of `train.py` reads its own.
 """
 
 from __future__ import annotations
 
-import difflib
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-from transformers import HfArgumentParser, TrainingArguments
+from transformers import TrainingArguments
 
 SAMPLERS = ("inverse_frequency", "uniform")
+
+REQUIRED_SETTINGS = {
+    "remove_unused_columns": (False, "the collator reads the raw columns"),
+    "label_names": (
+        ["labels", "valence_arousal_labels"],
+        "without both, evaluation loses the labels",
+    ),
+    "train_sampling_strategy": ("random", "training rows are chosen by `sampler`"),
+    "dataloader_drop_last": (False, "it would leave held-out utterances unanswered"),
+    "prediction_loss_only": (False, "scores need the answers"),
+    "batch_eval_metrics": (False, "scores are of all utterances, not of batches"),
+    "eval_do_concat_batches": (True, "scores are of all utterances, not of batches"),
+    "push_to_hub": (False, "checkpoints hold pickles, which go nowhere; publish `model/`"),
+}
+"""Settings of the library that this project's own code relies on, and why."""
 
 
 @dataclass
@@ -65,7 +77,10 @@ class ModelArguments:
             raise ValueError(
                 "`speech_encoder` and `text_encoder` are both missing; name one of them at least."
             )
-        if self.from_scratch and (self.freeze_speech_encoder or self.freeze_text_encoder):
+        frozen = (self.speech_encoder is not None and self.freeze_speech_encoder) or (
+            self.text_encoder is not None and self.freeze_text_encoder
+        )
+        if self.from_scratch and frozen:
             raise ValueError(
                 "`from_scratch` draws the encoders at random and a frozen encoder never learns; "
                 "set `freeze_speech_encoder` and `freeze_text_encoder` to false, or drop "
@@ -136,12 +151,10 @@ class KemerTrainingArguments(TrainingArguments):
     )
     logging_steps: float = field(default=10, metadata={"help": "Steps between logged losses."})
     report_to: str = field(default="tensorboard", metadata={"help": "Where curves are logged."})
-    remove_unused_columns: bool = field(
-        default=False, metadata={"help": "Must stay false: the collator reads the raw columns."}
-    )
+    remove_unused_columns: bool = field(default=False, metadata={"help": "Must stay false."})
     label_names: list[str] = field(
-        default_factory=lambda: ["labels", "valence_arousal_labels"],
-        metadata={"help": "The batch's labels; both are needed, or evaluation loses them."},
+        default_factory=lambda: list(REQUIRED_SETTINGS["label_names"][0]),
+        metadata={"help": "The batch's labels; must stay as they are."},
     )
     sampler: str = field(
         default="inverse_frequency",
@@ -167,14 +180,37 @@ class KemerTrainingArguments(TrainingArguments):
             raise ValueError(
                 f"`decision_threshold` is {self.decision_threshold}; it must be between 0 and 1."
             )
-        if self.remove_unused_columns:
-            raise ValueError("`remove_unused_columns` is true; the collator needs every column.")
-        if self.train_sampling_strategy != "random":
+        for name, (needed, reason) in REQUIRED_SETTINGS.items():
+            if (value := getattr(self, name)) != needed:
+                raise ValueError(f"`{name}` is {value!r}; it must stay {needed!r}: {reason}.")
+        for name in ("learning_rate", "num_train_epochs", "gradient_accumulation_steps"):
+            self._refuse_unless_positive(name)
+        for name in ("per_device_train_batch_size", "per_device_eval_batch_size"):
+            self._refuse_unless_positive(name)
+        if self.metric_for_best_model.removeprefix("eval_") == "loss":
             raise ValueError(
-                f"`train_sampling_strategy` is {self.train_sampling_strategy!r}; training rows are "
-                "chosen by `sampler` and `group_by_length`: use these."
+                "`metric_for_best_model` is 'loss', which the library averages wrongly over "
+                "several processes; use `joint_loss`, the same loss over all utterances."
             )
+        if self.greater_is_better is None:
+            errors = ("distance", "joint_loss")
+            metric = self.metric_for_best_model.removeprefix("eval_")
+            self.greater_is_better = not metric.startswith(errors)
         super().__post_init__()
+        self._refuse_lonely_processes()
+
+    def _refuse_unless_positive(self, name: str) -> None:
+        if (value := getattr(self, name)) <= 0:
+            raise ValueError(f"`{name}` is {value}; it must be more than 0.")
+
+    def _refuse_lonely_processes(self) -> None:
+        """Refuse processes that do not know of each other."""
+        started = int(os.environ.get("WORLD_SIZE", "1"))
+        if started != self.world_size:
+            raise ValueError(
+                f"{started} processes were started, but each would train alone into the same "
+                "folder; on a machine without a GPU for each, set `use_cpu` to true."
+            )
 
 
 @dataclass(frozen=True)
@@ -222,89 +258,3 @@ class RunArguments:
     data: DataArguments
     training: KemerTrainingArguments
     paths: RunPaths
-
-
-def parse_arguments(argv: Sequence[str]) -> RunArguments:
-    """Read `--config FILE.yaml` and the flags that override it.
-
-    Args:
-        argv: the command line without the program's name.
-
-    Returns:
-        validated arguments; the Trainer's own output folder is `checkpoints/` of the run's.
-
-    Raises:
-        ValueError: for a file that is not YAML, an unknown key or a value outside its range.
-    """
-    classes = (ModelArguments, DataArguments, KemerTrainingArguments)
-    known = {item.name for cls in classes for item in fields(cls)}
-    config_file, flags = _split_config(list(argv))
-    _refuse_unknown_flags(flags, known)
-    from_file = _read_config(config_file, known) if config_file is not None else []
-    parser = HfArgumentParser(classes, allow_abbrev=False)
-    # Flags come after the file's values: of two equal flags, the last counts.
-    model, data, training = parser.parse_args_into_dataclasses(
-        [*from_file, *flags], look_for_args_file=False
-    )
-    paths = RunPaths(Path(training.output_dir))
-    training.output_dir = str(paths.checkpoints)
-    return RunArguments(model, data, training, paths)
-
-
-def _split_config(argv: list[str]) -> tuple[Path | None, list[str]]:
-    """Take `--config FILE` out of the command line."""
-    argv = [part for flag in argv for part in _split_assignment(flag)]
-    if "--config" not in argv:
-        return None, argv
-    place = argv.index("--config")
-    if place + 1 == len(argv):
-        raise ValueError("`--config` names no file; give one, such as `configs/demo.yaml`.")
-    return Path(argv[place + 1]), argv[:place] + argv[place + 2 :]
-
-
-def _split_assignment(flag: str) -> list[str]:
-    return flag.split("=", 1) if flag.startswith("--") and "=" in flag else [flag]
-
-
-def _refuse_unknown_flags(flags: list[str], known: set[str]) -> None:
-    for flag in flags:
-        name = flag[2:].replace("-", "_")
-        if flag.startswith("--") and name not in {*known, "help", *_negated(known)}:
-            raise ValueError(f"`{flag}` is not an argument{_suggest(name, known)}")
-
-
-def _negated(known: set[str]) -> set[str]:
-    # HfArgumentParser adds `--no_x` for every field whose default is true.
-    return {f"no_{name}" for name in known}
-
-
-def _suggest(name: str, known: set[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean `{close[0]}`?" if close else "see `python train.py --help`."
-    return f"; {hint}"
-
-
-def _read_config(path: Path, known: set[str]) -> list[str]:
-    """Turn a YAML file into flags, so that the parser converts and checks its values."""
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ValueError(f"`--config` names `{path}`, which does not exist.") from error
-    except yaml.YAMLError as error:
-        raise ValueError(f"`{path}` is not YAML ({error}); mend it.") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"`{path}` holds {values!r}; it must hold `field: value` lines.")
-    flags = []
-    for key, value in values.items():
-        if key not in known:
-            raise ValueError(f"`{path}` has the unknown key `{key}`{_suggest(str(key), known)}")
-        if value is None:
-            continue
-        flags += [f"--{key}", *_as_words(value)]
-    return flags
-
-
-def _as_words(value: object) -> list[str]:
-    if isinstance(value, list):
-        return [str(item) for item in value]
-    return [json.dumps(value) if isinstance(value, dict) else str(value)]

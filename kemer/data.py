@@ -1,29 +1,38 @@
-"""From a release of the dataset to batches: which rows a fold trains on, and how they are read.
+"""From a release of the dataset to the rows of one fold: training, validation and test.
 
-Second step of `train.py`. Sessions are held out by the fold's file; nothing is split at random.
+Second step of `train.py`. Sessions are held out by the folds' file; nothing is split at random.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import soundfile
-import torch
-from datasets import Audio, Dataset, load_dataset
+from datasets import Audio, Dataset, Value, load_dataset
+from datasets.exceptions import DatasetsError
 from huggingface_hub import file_exists, hf_hub_download
 
 from kemer.arguments import DataArguments
 
 ROLES = ("train", "validation", "test")
+DROPPED = "dropped"
+FOLD_COLUMNS = ["fold", "session", "dialogue", "role"]
+REQUIRED_COLUMNS = (
+    "id",
+    "corpus",
+    "session",
+    "dialogue",
+    "speaker",
+    "audio",
+    "duration",
+    "emotions",
+    "valence",
+    "arousal",
+)
 SYNTHETIC_MARKER = "synthetic.json"
-SAMPLING_RATE = 16_000
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,7 @@ class Split:
     """The rows of one fold.
 
     Attributes:
-        rows: training, validation and test rows, by role.
+        rows: training, validation and test rows, by role; audio undecoded.
         sessions: the session numbers of each role.
         folds_sha256: checksum of the file that holds the fold.
         synthetic: whether the dataset says that it is synthetic.
@@ -43,59 +52,154 @@ class Split:
     synthetic: bool
 
 
-def load_split(arguments: DataArguments) -> Split:
+def load_split(arguments: DataArguments, *, reads_text: bool) -> Split:
     """Load a dataset and divide it by one fold.
 
     Args:
         arguments: dataset and fold.
+        reads_text: whether the model reads `text_column`, which must then hold something.
 
     Returns:
         the split.
 
     Raises:
         ValueError: if the dataset, its folds or a column is missing, if the fold is not in the
-            file, or if it puts a session into two roles or gives a role no rows.
+            file, gives a session no role or a role no rows, or if a speaker is in two roles.
     """
     rows = _load_rows(arguments)
     folds_file = _find_folds_file(arguments)
+    fold = f"fold {arguments.fold} of `{folds_file}`"
     roles = read_fold(folds_file, arguments.fold)
-    frame = rows.select_columns(["session", "dialogue"]).to_pandas()
-    by_session = frame["session"].map(lambda session: roles.get((session, "")))
-    by_dialogue = [roles.get(key) for key in frame.itertuples(index=False, name=None)]
-    role = pd.Series(by_dialogue, dtype=object).fillna(by_session)
-    if role.isna().any():
-        missing = sorted(set(frame["session"][role.isna()]))
+    frame = rows.select_columns(["session", "dialogue", "speaker"]).to_pandas()
+    places = zip(frame["session"].tolist(), frame["dialogue"], strict=True)
+    frame["role"] = [roles.get(place, roles.get((place[0], ""))) for place in places]
+    without = frame["session"][frame["role"].isna()]
+    if len(without):
         raise ValueError(
-            f"`{folds_file}` gives sessions {missing} no role in fold {arguments.fold}; "
-            "use the folds that were built with this dataset."
+            f"{fold} gives sessions {sorted(set(without.tolist()))} no role; use the folds that "
+            "were built with this dataset."
         )
-    chosen = {name: rows.select(np.flatnonzero(role == name)) for name in ROLES}
+    _refuse_shared_speakers(frame[frame["role"] != DROPPED], fold)
+    chosen = {name: rows.select(np.flatnonzero(frame["role"] == name)) for name in ROLES}
     for name, selected in chosen.items():
         if len(selected) == 0:
             raise ValueError(
-                f"fold {arguments.fold} of `{folds_file}` has no rows for {name}; "
-                "build the dataset from more sessions, or choose another fold."
+                f"{fold} has no rows for {name}; build the dataset from more sessions, or choose "
+                "another fold."
             )
+    if reads_text:
+        _refuse_without_text(chosen["train"], arguments)
+    by_role = frame.groupby("role")["session"]
     return Split(
         rows=chosen,
-        sessions={name: sorted(set(frame["session"][role == name].tolist())) for name in ROLES},
+        sessions={name: sorted(set(by_role.get_group(name).tolist())) for name in ROLES},
         folds_sha256=hashlib.sha256(folds_file.read_bytes()).hexdigest(),
         synthetic=_has_file(arguments.dataset, SYNTHETIC_MARKER),
     )
 
 
+def read_fold(path: Path, fold: int) -> dict[tuple[int, str], str]:
+    """Read the roles of one fold.
+
+    Args:
+        path: CSV with the columns fold, session, dialogue (empty: the whole session) and role.
+        fold: its number.
+
+    Returns:
+        role by session and dialogue; a dialogue's own role goes before its session's.
+
+    Raises:
+        ValueError: if a column or the fold is missing, a role is unknown, or a session has two
+            roles (`dropped` apart).
+    """
+    try:
+        frame = pd.read_csv(
+            path,
+            keep_default_na=False,
+            encoding="utf-8-sig",
+            dtype={"fold": int, "session": int, "dialogue": str, "role": str},
+        )
+    except ValueError as error:
+        raise ValueError(f"`{path}` cannot be read ({error}); build the dataset again.") from error
+    if list(frame.columns) != FOLD_COLUMNS:
+        raise ValueError(
+            f"`{path}` has the columns {', '.join(frame.columns)}; it needs "
+            f"{', '.join(FOLD_COLUMNS)}, in this order."
+        )
+    unknown = frame["role"][~frame["role"].isin([*ROLES, DROPPED])]
+    if len(unknown):
+        raise ValueError(
+            f"`{path}` has the role {unknown.iloc[0]!r}; allowed are {', '.join(ROLES)} and "
+            f"{DROPPED}."
+        )
+    chosen = frame[frame["fold"] == fold]
+    if chosen.empty:
+        raise ValueError(
+            f"`fold` is {fold}; `{path}` has folds {sorted(set(frame['fold'].tolist()))}."
+        )
+    roles: dict[tuple[int, str], str] = {}
+    for row in chosen.itertuples(index=False):
+        if (row.session, row.dialogue) in roles:
+            raise ValueError(
+                f"`{path}` lists session {row.session} {row.dialogue} twice in fold {fold}; keep "
+                "one of the two lines."
+            )
+        roles[row.session, row.dialogue] = row.role
+    for session, group in chosen[chosen["role"] != DROPPED].groupby("session"):
+        if group["role"].nunique() > 1:
+            raise ValueError(
+                f"`{path}` gives session {session} the roles {', '.join(sorted(set(group.role)))} "
+                f"in fold {fold}; a session has one role, and {DROPPED} for some of its dialogues."
+            )
+    return roles
+
+
+def _refuse_shared_speakers(frame: pd.DataFrame, fold: str) -> None:
+    """Raise ValueError if a speaker is heard in two roles.
+
+    Args:
+        frame: the columns `speaker` and `role` of the rows that are used.
+        fold: what the message calls the fold.
+    """
+    roles = frame.groupby("speaker")["role"].unique()
+    shared = roles[roles.map(len) > 1]
+    if len(shared):
+        raise ValueError(
+            f"{fold} puts speaker {shared.index[0]!r} into {' and '.join(sorted(shared.iloc[0]))}; "
+            "a voice that is trained on must not be tested: give all its sessions one role."
+        )
+
+
+def _refuse_without_text(rows: Dataset, arguments: DataArguments) -> None:
+    """Raise ValueError unless some training row has a text to read."""
+    if not any(text.strip() for text in rows[arguments.text_column]):
+        raise ValueError(
+            f"`text_column` {arguments.text_column!r} is empty in every training row of "
+            f"{arguments.dataset!r}; build the dataset with `--translations`, or train without "
+            "text (`text_encoder: none`)."
+        )
+
+
 def _load_rows(arguments: DataArguments) -> Dataset:
+    """Load all rows and check that the columns are those of a release."""
     try:
         rows = load_dataset(arguments.dataset, arguments.dataset_config, split="train")
-    except (FileNotFoundError, ValueError) as error:
+    except (OSError, ValueError, DatasetsError) as error:
         raise ValueError(
-            f"`dataset` {arguments.dataset!r} with config {arguments.dataset_config!r} cannot be "
-            f"loaded ({error}); build it with `python -m dataset_script build`."
+            f"`dataset` {arguments.dataset!r} with `dataset_config` {arguments.dataset_config!r} "
+            f"cannot be loaded ({error}); build it with `python -m dataset_script build`."
         ) from error
-    if arguments.text_column not in rows.column_names:
+    missing = [name for name in REQUIRED_COLUMNS if name not in rows.column_names]
+    if missing:
         raise ValueError(
-            f"`text_column` is {arguments.text_column!r}; the dataset has "
-            f"{', '.join(rows.column_names)}."
+            f"`dataset` {arguments.dataset!r} lacks the columns {', '.join(missing)}; build it "
+            "with `python -m dataset_script build`."
+        )
+    texts = [name for name, kind in rows.features.items() if kind == Value("string")]
+    if arguments.text_column not in texts:
+        raise ValueError(
+            f"`text_column` is {arguments.text_column!r}; the dataset's columns of text are "
+            f"{', '.join(texts)}."
         )
     # Bytes are decoded by soundfile, which is some 50 times quicker than the default decoder.
     return rows.cast_column("audio", Audio(decode=False))
@@ -125,120 +229,3 @@ def _has_file(dataset: str, name: str) -> bool:
     if Path(dataset).is_dir():
         return (Path(dataset) / name).is_file()
     return file_exists(dataset, name, repo_type="dataset")
-
-
-def read_fold(path: Path, fold: int) -> dict[tuple[int, str], str]:
-    """Read the roles of one fold.
-
-    Args:
-        path: CSV with the columns fold, session, dialogue (empty: the whole session) and role.
-        fold: its number.
-
-    Returns:
-        role by session and dialogue.
-
-    Raises:
-        ValueError: if a column or the fold is missing, or a session has two roles.
-    """
-    frame = pd.read_csv(path, keep_default_na=False, dtype={"dialogue": str, "role": str})
-    if list(frame.columns) != ["fold", "session", "dialogue", "role"]:
-        raise ValueError(
-            f"`{path}` has the columns {', '.join(frame.columns)}; it needs fold, session, "
-            "dialogue and role, in this order."
-        )
-    chosen = frame[frame["fold"] == fold]
-    if chosen.empty:
-        raise ValueError(
-            f"`fold` is {fold}; `{path}` has folds {sorted(set(frame['fold'].tolist()))}."
-        )
-    repeated = chosen[chosen.duplicated(["session", "dialogue"], keep=False)]
-    if not repeated.empty:
-        raise ValueError(
-            f"`{path}` lists session {repeated['session'].iloc[0]} more than once in fold {fold}; "
-            "every session has one role."
-        )
-    keys = zip(chosen["session"].tolist(), chosen["dialogue"], strict=True)
-    return dict(zip(keys, chosen["role"], strict=True))
-
-
-class UtteranceDataset(torch.utils.data.Dataset):
-    """Rows as the collator takes them: waveform, text and labels of one utterance each.
-
-    Args:
-        rows: rows of one role, audio undecoded.
-        text_column: column that the text encoder reads.
-        max_seconds: utterances are cut to their first seconds; None keeps them whole.
-    """
-
-    def __init__(self, rows: Dataset, *, text_column: str, max_seconds: float | None = None):
-        self.rows = rows
-        self.text_column = text_column
-        self.max_samples = None if max_seconds is None else int(max_seconds * SAMPLING_RATE)
-        self.num_emotions = len(rows.features["emotions"].feature.names)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        row = self.rows[int(index)]
-        samples, rate = soundfile.read(io.BytesIO(row["audio"]["bytes"]), dtype="float32")
-        return {
-            "audio": samples[: self.max_samples],
-            "sampling_rate": rate,
-            "text": row[self.text_column],
-            "labels": multi_hot(row["emotions"], self.num_emotions),
-            "valence_arousal_labels": [row["valence"], row["arousal"]],
-        }
-
-    def durations(self) -> np.ndarray:
-        """Return the duration of every row in seconds, `(rows,)`."""
-        return np.asarray(self.rows["duration"], dtype=np.float32)
-
-    def label_matrix(self) -> np.ndarray:
-        """Return the emotions of every row, `(rows, emotions)` of 0 and 1."""
-        return np.stack([multi_hot(row, self.num_emotions) for row in self.rows["emotions"]])
-
-
-def multi_hot(indices: Sequence[int], size: int) -> np.ndarray:
-    """Return `(size,)` float32 with 1 at `indices`."""
-    vector = np.zeros(size, dtype=np.float32)
-    vector[list(indices)] = 1
-    return vector
-
-
-@dataclass
-class UtteranceCollator:
-    """Joins utterances to one padded batch, with the modalities that the model has.
-
-    Attributes:
-        processor: the model's processor.
-        speech: whether the model hears.
-        text: whether the model reads.
-    """
-
-    processor: Any
-    speech: bool
-    text: bool
-
-    def __call__(self, utterances: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """Return the processor's tensors with `labels` and `valence_arousal_labels`."""
-        inputs = {}
-        if self.speech:
-            inputs["audio"] = [item["audio"] for item in utterances]
-            inputs["sampling_rate"] = utterances[0]["sampling_rate"]
-        if self.text:
-            inputs["text"] = [item["text"] or self._empty_text() for item in utterances]
-        batch = dict(self.processor(**inputs))
-        for name in ("labels", "valence_arousal_labels"):
-            values = np.array([item[name] for item in utterances], dtype=np.float32)
-            batch[name] = torch.from_numpy(values)
-        return batch
-
-    def _empty_text(self) -> str:
-        """Return what is read where a transcript is empty.
-
-        With speech beside it, nothing: text is then a missing modality. A model that only reads
-        gets the token that ends every line, so that the utterance is still answered and counted.
-        """
-        tokenizer = self.processor.tokenizer
-        return "" if self.speech else tokenizer.eos_token or tokenizer.sep_token

@@ -14,9 +14,21 @@ import torch
 from datasets import Dataset
 from transformers import EvalPrediction, Trainer
 
-from kemer.data import UtteranceDataset
+from configuration_kemer import EMOTIONS
+from kemer.batches import UtteranceDataset
 from kemer.scoring import score_answers
 from processing_kemer import decode_emotions
+
+LOSS_NAME = "joint_loss"
+_DIMENSIONS = ("valence", "arousal")
+SCORE_NAMES = (
+    *("exact_match", "hamming_accuracy", "f1_macro", "f1_micro", "f1_weighted"),
+    *(f"{score}_{emotion}" for emotion in EMOTIONS for score in ("f1", "recall")),
+    "distance",
+    *(f"{score}_{name}" for score in ("distance", "ccc", "pearson") for name in _DIMENSIONS),
+    LOSS_NAME,
+)
+"""What an evaluation gives, and so what may choose the epoch."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +54,7 @@ class ValidationScores:
         emotion_loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels)
         error = torch.nn.functional.mse_loss(valence_arousal, references)
         loss = emotion_loss + self.valence_arousal_loss_weight * error
-        return {**score_answers(pd.DataFrame(answers)), "joint_loss": float(loss)}
+        return {**score_answers(pd.DataFrame(answers)), LOSS_NAME: float(loss)}
 
 
 def predict_rows(
@@ -58,10 +70,18 @@ def predict_rows(
 
     Returns:
         the columns of `predictions.parquet`.
+
+    Raises:
+        RuntimeError: if the trainer answers another number of rows.
     """
     output = trainer.predict(UtteranceDataset(rows, text_column=text_column))
     frame = rows.select_columns(["id", "corpus", "session", "dialogue"]).to_pandas()
     answers = _answers(output.predictions, output.label_ids, threshold=threshold)
+    if len(answers["probabilities"]) != len(frame):
+        raise RuntimeError(
+            f"the trainer gave {len(answers['probabilities'])} answers to {len(frame)} utterances; "
+            "no score would be right: please report this, with the command."
+        )
     return pd.concat([frame, pd.DataFrame(answers)], axis=1)
 
 
@@ -77,8 +97,16 @@ def _answers(
         predictions: logits `(rows, emotions)` and valence and arousal `(rows, 2)`.
         references: multi-hot labels `(rows, emotions)` and valence and arousal `(rows, 2)`.
         threshold: an emotion is answered above it.
+
+    Raises:
+        ValueError: if an answer is not a number.
     """
     logits, valence_arousal = predictions
+    if not (np.isfinite(logits).all() and np.isfinite(valence_arousal).all()):
+        raise ValueError(
+            "the model's answers are not finite numbers: training has diverged; lower "
+            "`learning_rate`, or train in higher precision (no `fp16`)."
+        )
     probabilities = torch.sigmoid(torch.from_numpy(logits).double()).numpy()
     labels, valence_arousal_labels = references
     return {

@@ -5,6 +5,12 @@ Third step of `train.py`: after the data, before the Trainer.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors import SafetensorError
+
 from kemer.arguments import ModelArguments
 from modeling_kemer import KemerModel
 from processing_kemer import KemerProcessor
@@ -22,13 +28,14 @@ def build_model(arguments: ModelArguments) -> KemerModel:
     Raises:
         ValueError: if an encoder's checkpoint is not one, or a setting is out of range.
     """
-    model = KemerModel.from_encoders(
-        arguments.speech_encoder,
-        arguments.text_encoder,
-        meta_attention_heads=arguments.meta_attention_heads,
-        meta_attention_dropout=arguments.meta_attention_dropout,
-        valence_arousal_loss_weight=arguments.valence_arousal_loss_weight,
-    )
+    with _naming_checkpoints(arguments):
+        model = KemerModel.from_encoders(
+            arguments.speech_encoder,
+            arguments.text_encoder,
+            meta_attention_heads=arguments.meta_attention_heads,
+            meta_attention_dropout=arguments.meta_attention_dropout,
+            valence_arousal_loss_weight=arguments.valence_arousal_loss_weight,
+        )
     if arguments.from_scratch:
         model = KemerModel(model.config)
     model.freeze_encoders(
@@ -40,5 +47,41 @@ def build_model(arguments: ModelArguments) -> KemerModel:
 
 
 def build_processor(arguments: ModelArguments) -> KemerProcessor:
-    """Build the processor that belongs to the encoders."""
-    return KemerProcessor.from_encoders(arguments.speech_encoder, arguments.text_encoder)
+    """Build the processor that belongs to the encoders.
+
+    Args:
+        arguments: the encoders.
+
+    Returns:
+        the processor.
+
+    Raises:
+        ValueError: if a checkpoint lacks the feature extractor or tokenizer wanted of it.
+    """
+    with _naming_checkpoints(arguments):
+        return KemerProcessor.from_encoders(arguments.speech_encoder, arguments.text_encoder)
+
+
+@contextmanager
+def _naming_checkpoints(arguments: ModelArguments) -> Iterator[None]:
+    """Say which setting names a checkpoint that cannot be read.
+
+    The libraries' own messages speak of other ways to load, and some name no file.
+    """
+    given = {"speech_encoder": arguments.speech_encoder, "text_encoder": arguments.text_encoder}
+    named = {name: checkpoint for name, checkpoint in given.items() if checkpoint is not None}
+    for name, checkpoint in named.items():
+        if Path(checkpoint).is_dir() and not (Path(checkpoint) / "config.json").is_file():
+            raise ValueError(
+                f"`{name}` is {checkpoint!r}, a folder without `config.json`; name one that "
+                "`save_pretrained` wrote, such as `model` in the folder of a run."
+            )
+    try:
+        yield
+    # The loaders raise OSError for missing files, RuntimeError for weights of another shape.
+    except (OSError, RuntimeError, SafetensorError) as error:
+        settings = " or ".join(f"`{name}` {checkpoint!r}" for name, checkpoint in named.items())
+        raise ValueError(
+            f"{settings} cannot be loaded ({error}); name a whole checkpoint: a folder here, or a "
+            "repository of the Hub that this machine can reach."
+        ) from error

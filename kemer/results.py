@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 
 from kemer.arguments import RunArguments, RunPaths
+from kemer.batches import multi_hot
 from kemer.data import Split
 from kemer.report import write_report
 from kemer.scoring import constant_answer, score
@@ -35,13 +36,17 @@ def save_model(model: KemerModel, processor: KemerProcessor, directory: Path) ->
         processor: its processor.
         directory: written to a temporary folder beside it first, then renamed.
     """
-    fresh = directory.with_name(f".{directory.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
+    fresh, old = (directory.with_name(f".{directory.name}.{kind}") for kind in ("new", "old"))
+    for leftover in (fresh, old):
+        if leftover.exists():
+            shutil.rmtree(leftover)
     model.save_pretrained(fresh)
     processor.save_pretrained(fresh)
     if directory.exists():
-        shutil.rmtree(directory)
+        directory.rename(old)
     fresh.rename(directory)
+    if old.exists():
+        shutil.rmtree(old)
 
 
 def write_results(
@@ -96,9 +101,8 @@ def write_results(
 
 def _label_sets(split: Split) -> list[tuple[int, ...]]:
     """Return the multi-hot label set of every training row."""
-    train = split.rows["train"]
-    size = len(train.features["emotions"].feature.names)
-    return [tuple(int(index in row) for index in range(size)) for row in train["emotions"]]
+    emotions = split.rows["train"]["emotions"]
+    return [tuple(multi_hot(row).astype(int).tolist()) for row in emotions]
 
 
 def _describe_run(
@@ -108,19 +112,21 @@ def _describe_run(
     training = arguments.training
     return {
         "synthetic": split.synthetic,
-        "dataset": Path(arguments.data.dataset).name,
-        "dataset_config": arguments.data.dataset_config,
-        "fold": arguments.data.fold,
+        **_without_machine_paths(asdict(arguments.data)),
         "folds_sha256": split.folds_sha256,
-        "model": asdict(arguments.model),
+        "model": _without_machine_paths(asdict(arguments.model)),
         "seed": training.seed,
         "epochs": training.num_train_epochs,
         "best_step": best_step,
         "chosen_by": training.metric_for_best_model,
         "learning_rate": training.learning_rate,
+        "lr_scheduler_type": str(training.lr_scheduler_type.value),
+        "warmup_steps": training.warmup_steps,
+        "weight_decay": training.weight_decay,
         "batch_size": training.train_batch_size,
         "gradient_accumulation_steps": training.gradient_accumulation_steps,
         "sampler": training.sampler,
+        "group_by_length": training.group_by_length,
         "decision_threshold": training.decision_threshold,
         "processes": training.world_size,
         "precision": "bf16" if training.bf16 else "fp16" if training.fp16 else "fp32",
@@ -130,12 +136,31 @@ def _describe_run(
     }
 
 
+def _without_machine_paths(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with absolute paths cut to their last two parts."""
+    return {
+        name: str(Path(*Path(value).parts[-2:]))
+        if isinstance(value, str) and Path(value).is_absolute()
+        else value
+        for name, value in settings.items()
+    }
+
+
 def git_commit() -> str | None:
     """Return the commit of this code, with `-dirty` after it if files differ; None without git."""
     root = Path(__file__).resolve().parent.parent
     if shutil.which("git") is None or not (root / ".git").exists():
         return None
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
+    command = [
+        "git",
+        "-C",
+        str(root),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=40",
+        "--exclude=*",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip() or None
 
@@ -144,6 +169,8 @@ def _without_nan(value: Any) -> Any:
     """Return the value with null for NaN, which JSON does not have."""
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
     if isinstance(value, float) and math.isnan(value):
         return None
     return value

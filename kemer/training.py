@@ -6,21 +6,28 @@ sessions are not seen here.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from transformers import Trainer, TrainerCallback
+from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
-from kemer.arguments import KemerTrainingArguments
-from kemer.data import Split, UtteranceCollator, UtteranceDataset
-from kemer.evaluation import ValidationScores
+from kemer.arguments import KemerTrainingArguments, RunPaths
+from kemer.batches import UtteranceCollator, UtteranceDataset
+from kemer.data import Split
+from kemer.evaluation import SCORE_NAMES, ValidationScores
 from modeling_kemer import KemerModel
 from processing_kemer import KemerProcessor
 
 BATCHES_PER_WINDOW = 50
 """Batches among which rows of like length are looked for: enough to pad little."""
+
+STATE_FILE = "trainer_state.json"
+WHOLE_CHECKPOINT = (STATE_FILE, "optimizer.pt", "scheduler.pt")
+"""What a checkpoint needs beside its weights: the library resumes without, silently and wrongly."""
 
 
 class UtteranceSampler(torch.utils.data.Sampler[int]):
@@ -148,7 +155,15 @@ def build_trainer(
 
     Returns:
         the trainer.
+
+    Raises:
+        ValueError: if the epoch is to be chosen by a score that there is not.
     """
+    chosen_by = arguments.metric_for_best_model.removeprefix("eval_")
+    if chosen_by not in SCORE_NAMES:
+        raise ValueError(
+            f"`metric_for_best_model` is {chosen_by!r}; allowed are {', '.join(SCORE_NAMES)}."
+        )
     train, validation = split.rows["train"], split.rows["validation"]
     return KemerTrainer(
         model=model,
@@ -170,26 +185,72 @@ def build_trainer(
     )
 
 
-def find_checkpoint(arguments: KemerTrainingArguments) -> str | None:
-    """Return the checkpoint to resume from, or None to start anew.
+def find_checkpoint(arguments: KemerTrainingArguments, paths: RunPaths) -> str | None:
+    """Return the checkpoint to resume from, or None to start anew in a fresh folder.
 
     Args:
         arguments: `resume_from_checkpoint` is a folder, or `true` for the run's last whole one.
+        paths: where the run writes.
+
+    Returns:
+        the checkpoint's folder, or None.
 
     Raises:
-        ValueError: if there is none to resume from.
+        ValueError: if there is none to resume from, or if a run that starts anew would write among
+            the results of an earlier one.
     """
     asked = arguments.resume_from_checkpoint
     if asked is None or str(asked).lower() == "false":
+        _refuse_used_folder(paths)
         return None
     if str(asked).lower() != "true":
-        return str(asked)
-    checkpoints = Path(arguments.output_dir)
-    # A checkpoint is whole when its state, which is written last, is there.
-    whole = [path.parent for path in checkpoints.glob("checkpoint-*/trainer_state.json")]
-    if not whole:
+        checkpoint = Path(asked)
+        if (missing := _missing_parts(checkpoint)) != []:
+            raise ValueError(
+                f"`resume_from_checkpoint` is `{checkpoint}`, which lacks {', '.join(missing)}; "
+                "name a whole checkpoint, or `true` for the run's last one."
+            )
+    else:
+        found = paths.checkpoints.glob("checkpoint-*")
+        whole = [path for path in found if not _missing_parts(path)]
+        if not whole:
+            raise ValueError(
+                f"`resume_from_checkpoint` is true, but `{paths.checkpoints}` holds no whole "
+                "checkpoint; leave it out to start anew."
+            )
+        checkpoint = max(whole, key=lambda path: int(path.name.split("-")[-1]))
+    _refuse_lost_best(checkpoint)
+    return str(checkpoint)
+
+
+def _refuse_used_folder(paths: RunPaths) -> None:
+    written = [paths.metrics, paths.predictions, paths.model, paths.report]
+    written += sorted(paths.checkpoints.glob("checkpoint-*"))
+    found = [path for path in written if path.exists()]
+    if found:
         raise ValueError(
-            f"`resume_from_checkpoint` is true, but `{checkpoints}` holds no whole checkpoint; "
-            "leave it out to start anew."
+            f"`output_dir` is `{paths.root}`, which holds `{found[0].relative_to(paths.root)}` of "
+            "an earlier run; go on with `resume_from_checkpoint: true`, name another folder, or "
+            "remove it."
         )
-    return str(max(whole, key=lambda path: int(path.name.split("-")[-1])))
+
+
+def _missing_parts(checkpoint: Path) -> list[str]:
+    """Return what a checkpoint lacks to be resumed from, `[]` if it is whole."""
+    missing = [name for name in WHOLE_CHECKPOINT if not (checkpoint / name).is_file()]
+    weights = (SAFE_WEIGHTS_NAME, SAFE_WEIGHTS_INDEX_NAME)
+    if not any((checkpoint / name).is_file() for name in weights):
+        missing.append(SAFE_WEIGHTS_NAME)
+    return missing
+
+
+def _refuse_lost_best(checkpoint: Path) -> None:
+    """Refuse a checkpoint whose best epoch is lost: the library would keep the last instead."""
+    state = json.loads((checkpoint / STATE_FILE).read_text(encoding="utf-8"))
+    best = state["best_model_checkpoint"]
+    if best is not None and not Path(best).is_dir():
+        raise ValueError(
+            f"`{checkpoint}` says that the best epoch so far is in `{best}`, which does not exist; "
+            "resume in the folder in which the run began, or mend the path in "
+            f"`{checkpoint / STATE_FILE}`."
+        )
