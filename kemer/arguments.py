@@ -11,6 +11,8 @@ from pathlib import Path
 
 from transformers import TrainingArguments
 
+from kemer.evaluation import LOSS_NAME, SCORE_NAMES
+
 SAMPLERS = ("inverse_frequency", "uniform")
 
 REQUIRED_SETTINGS = {
@@ -187,17 +189,24 @@ class KemerTrainingArguments(TrainingArguments):
             self._refuse_unless_positive(name)
         for name in ("per_device_train_batch_size", "per_device_eval_batch_size"):
             self._refuse_unless_positive(name)
-        if self.metric_for_best_model.removeprefix("eval_") == "loss":
-            raise ValueError(
-                "`metric_for_best_model` is 'loss', which the library averages wrongly over "
-                "several processes; use `joint_loss`, the same loss over all utterances."
-            )
-        if self.greater_is_better is None:
-            errors = ("distance", "joint_loss")
-            metric = self.metric_for_best_model.removeprefix("eval_")
-            self.greater_is_better = not metric.startswith(errors)
+        self._check_choice_of_epoch()
         super().__post_init__()
         self._refuse_lonely_processes()
+
+    def _check_choice_of_epoch(self) -> None:
+        """Check the score that chooses the epoch, and find out whether less of it is better."""
+        score = self.metric_for_best_model.removeprefix("eval_")
+        if score == "loss":
+            raise ValueError(
+                "`metric_for_best_model` is 'loss', which the library averages wrongly over "
+                f"several processes; use `{LOSS_NAME}`, the same loss over all utterances."
+            )
+        if score not in SCORE_NAMES:
+            raise ValueError(
+                f"`metric_for_best_model` is {score!r}; allowed are {', '.join(SCORE_NAMES)}."
+            )
+        if self.greater_is_better is None:
+            self.greater_is_better = not score.startswith((LOSS_NAME, "distance"))
 
     def _refuse_unless_positive(self, name: str) -> None:
         if (value := getattr(self, name)) <= 0:

@@ -55,10 +55,11 @@ def parse_arguments(argv: Sequence[str]) -> RunArguments:
             parser.parse_known_args(from_file)
         except ValueError as error:
             raise ValueError(f"`{config_file}`: {error}") from error
-    # Flags come after the file's values: of two equal flags, the last counts.
-    model, data, training = parser.parse_args_into_dataclasses(
-        [*from_file, *flags], look_for_args_file=False
-    )
+    words = [*from_file, *flags]  # of two equal flags, the last counts
+    _, stray = parser.parse_known_args(words)
+    if stray:
+        raise ValueError(f"{' '.join(stray)!r} belongs to no flag; write `--field value`.")
+    model, data, training = parser.parse_args_into_dataclasses(words, look_for_args_file=False)
     paths = RunPaths(Path(training.output_dir))
     training.output_dir = str(paths.checkpoints)
     return RunArguments(model, data, training, paths)

@@ -18,7 +18,7 @@ from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 from kemer.arguments import KemerTrainingArguments, RunPaths
 from kemer.batches import UtteranceCollator, UtteranceDataset
 from kemer.data import Split
-from kemer.evaluation import SCORE_NAMES, ValidationScores
+from kemer.evaluation import ValidationScores
 from modeling_kemer import KemerModel
 from processing_kemer import KemerProcessor
 
@@ -155,15 +155,7 @@ def build_trainer(
 
     Returns:
         the trainer.
-
-    Raises:
-        ValueError: if the epoch is to be chosen by a score that there is not.
     """
-    chosen_by = arguments.metric_for_best_model.removeprefix("eval_")
-    if chosen_by not in SCORE_NAMES:
-        raise ValueError(
-            f"`metric_for_best_model` is {chosen_by!r}; allowed are {', '.join(SCORE_NAMES)}."
-        )
     train, validation = split.rows["train"], split.rows["validation"]
     return KemerTrainer(
         model=model,
