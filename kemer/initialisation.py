@@ -58,15 +58,20 @@ def build_processor(arguments: ModelArguments) -> KemerProcessor:
     Raises:
         ValueError: if a checkpoint lacks the feature extractor or tokenizer wanted of it.
     """
-    with _naming_checkpoints(arguments):
+    # A tokenizer without its files is a ValueError of the library, which names none of them.
+    with _naming_checkpoints(arguments, ValueError):
         return KemerProcessor.from_encoders(arguments.speech_encoder, arguments.text_encoder)
 
 
 @contextmanager
-def _naming_checkpoints(arguments: ModelArguments) -> Iterator[None]:
+def _naming_checkpoints(arguments: ModelArguments, *others: type[Exception]) -> Iterator[None]:
     """Say which setting names a checkpoint that cannot be read.
 
     The libraries' own messages speak of other ways to load, and some name no file.
+
+    Args:
+        arguments: the checkpoints.
+        *others: exceptions beside those that any loader raises.
     """
     given = {"speech_encoder": arguments.speech_encoder, "text_encoder": arguments.text_encoder}
     named = {name: checkpoint for name, checkpoint in given.items() if checkpoint is not None}
@@ -79,7 +84,7 @@ def _naming_checkpoints(arguments: ModelArguments) -> Iterator[None]:
     try:
         yield
     # The loaders raise OSError for missing files, RuntimeError for weights of another shape.
-    except (OSError, RuntimeError, SafetensorError) as error:
+    except (OSError, RuntimeError, SafetensorError, *others) as error:
         settings = " or ".join(f"`{name}` {checkpoint!r}" for name, checkpoint in named.items())
         raise ValueError(
             f"{settings} cannot be loaded ({error}); name a whole checkpoint: a folder here, or a "
