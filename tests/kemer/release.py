@@ -13,9 +13,16 @@ from transformers import (
     SpeechT5FeatureExtractor,
     SpeechT5ForSpeechToSpeech,
     SpeechT5ForTextToSpeech,
+    TrainerCallback,
+    set_seed,
 )
 
 from dataset_script.release import build_release
+from kemer.arguments import RunArguments
+from kemer.command_line import parse_arguments
+from kemer.data import Split, load_split
+from kemer.initialisation import build_model, build_processor
+from kemer.training import KemerTrainer, build_trainer
 from tests import tiny
 from tests.dataset_script.corpus_files import Segment, write_corpus
 
@@ -117,3 +124,41 @@ def run_flags(folder: Path, output: Path, **settings: object) -> list[str]:
         **settings,
     }
     return [word for name, value in fields.items() for word in (f"--{name}", str(value))]
+
+
+def prepare(bench: Path, output: Path, **settings: object) -> tuple[RunArguments, Split]:
+    """Return what the command line of `run_flags` says, and its fold."""
+    arguments = parse_arguments(run_flags(bench, output, **settings))
+    return arguments, load_split(arguments.data, reads_text=True)
+
+
+def make_trainer(
+    bench: Path,
+    output: Path,
+    *,
+    callbacks: list[TrainerCallback] | None = None,
+    without_test_rows: bool = False,
+    **settings: object,
+) -> KemerTrainer:
+    """Return a trainer as `train.py` makes it.
+
+    Args:
+        bench: what holds `release`, `speech` and `text`.
+        output: the run's folder.
+        callbacks: further callbacks.
+        without_test_rows: leave nothing of them to read.
+        **settings: of `run_flags`.
+    """
+    arguments, split = prepare(bench, output, **settings)
+    if without_test_rows:
+        del split.rows["test"]
+    set_seed(arguments.training.seed)
+    return build_trainer(
+        build_model(arguments.model),
+        build_processor(arguments.model),
+        split=split,
+        arguments=arguments.training,
+        text_column=arguments.data.text_column,
+        max_train_seconds=arguments.data.max_train_seconds,
+        callbacks=callbacks,
+    )

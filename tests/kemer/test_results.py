@@ -1,0 +1,195 @@
+import json
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.torch import load_file
+
+import train
+from kemer import results
+from kemer.arguments import RunArguments
+from kemer.data import Split
+from kemer.results import git_commit, save_model, summarise, write_results
+from kemer.scoring import PREDICTION_COLUMNS, score
+from tests import tiny
+from tests.kemer.release import prepare
+
+ROOT = Path(__file__).resolve().parents[2]
+PICKLES = {".bin", ".pt", ".pth", ".pkl"}
+
+
+@pytest.fixture(scope="module")
+def run(bench: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[RunArguments, Split]:
+    """A finished run of the joint model: what it was told, and its fold."""
+    settings = {"num_train_epochs": 2, "seed": 5, "metric_for_best_model": "joint_loss"}
+    prepared = prepare(bench, tmp_path_factory.mktemp("run") / "run", **settings)
+    train.main(prepared[0])
+    return prepared
+
+
+@pytest.fixture(scope="module")
+def metrics(run: tuple[RunArguments, Split]) -> dict[str, Any]:
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is no JSON")
+
+    return json.loads(run[0].paths.metrics.read_text(), parse_constant=refuse)
+
+
+def test_a_run_leaves_what_it_promises(run: tuple[RunArguments, Split]) -> None:
+    paths = run[0].paths
+    assert {path.name for path in paths.root.iterdir()} == {
+        *("model", "metrics.json", "predictions.parquet", "report", "checkpoints", "logs")
+    }
+    assert {path.name for path in paths.report.iterdir()} == {
+        *("report.md", "confusion.png", "valence_arousal.png")
+    }
+    for path in paths.report.glob("*.png"):
+        assert path.read_bytes().startswith(b"\x89PNG")
+    assert any(path.name.startswith("events.out.tfevents") for path in paths.logs.rglob("*"))
+
+
+def test_what_is_released_holds_weights_code_and_processor(run: tuple[RunArguments, Split]) -> None:
+    paths = run[0].paths
+    names = {path.name for path in paths.model.iterdir()}
+    assert {
+        "model.safetensors",
+        "config.json",
+        "modeling_kemer.py",
+        "processor_config.json",
+    } <= names
+    assert {"processing_kemer.py", "spm_char.model"} <= names
+    pickles = [path for path in paths.root.rglob("*") if path.suffix in PICKLES]
+    assert pickles and all(paths.checkpoints in path.parents for path in pickles)
+    assert not any(path.name.startswith(".model") for path in paths.root.iterdir())
+
+
+def test_the_best_epochs_weights_are_released(
+    run: tuple[RunArguments, Split], metrics: dict[str, Any]
+) -> None:
+    paths = run[0].paths
+    best = paths.checkpoints / f"checkpoint-{metrics['run']['best_step']}"
+    found, expected = (load_file(folder / "model.safetensors") for folder in (paths.model, best))
+    assert found.keys() == expected.keys()
+    assert all((found[name] == expected[name]).all() for name in expected)
+
+
+def test_metrics_say_what_was_measured(
+    run: tuple[RunArguments, Split], metrics: dict[str, Any]
+) -> None:
+    split = run[1]
+    assert [metrics[role]["sessions"] for role in ("train", "validation", "test")] == [
+        *([3, 4, 5], [2], [1])
+    ]
+    assert [metrics[role]["utterances"] for role in ("train", "validation", "test")] == [12, 4, 4]
+    told = metrics["run"]
+    assert told["seed"] == 5 and told["fold"] == 0 and told["processes"] == 1
+    assert told["chosen_by"] == "joint_loss" and told["best_step"] in (3, 6)
+    assert told["synthetic"] is False
+    assert told["folds_sha256"] == split.folds_sha256
+    assert told["versions"]["transformers"] == version("transformers")
+    assert told["git_commit"] == git_commit()
+    assert told["batch_size"] == 4 and told["learning_rate"] == 1e-3
+    assert told["text_column"] == "text_en" and told["sampler"] == "inverse_frequency"
+
+
+def test_metrics_hold_no_machine_path(run: tuple[RunArguments, Split], bench: Path) -> None:
+    text = run[0].paths.metrics.read_text()
+    assert str(bench) not in text and str(run[0].paths.root) not in text
+    assert '"speech_encoder": "' in text and f'{bench.name}/speech"' in text
+
+
+def test_scores_can_be_computed_again_from_the_predictions(
+    run: tuple[RunArguments, Split], metrics: dict[str, Any]
+) -> None:
+    frame = pd.read_parquet(run[0].paths.predictions)
+    assert tuple(frame.columns) == PREDICTION_COLUMNS
+    assert frame["id"].tolist() == list(run[1].rows["test"]["id"])
+    again = score(frame)
+    assert len(again) > 20
+    for name, value in again.items():
+        found = metrics["test"][name]
+        assert found == pytest.approx(value) if found is not None else np.isnan(value), name
+    for name in ("probabilities", "labels_predicted", "labels_reference"):
+        assert frame[name].map(len).eq(7).all()
+
+
+def test_the_majority_answer_is_chosen_on_training_rows(
+    run: tuple[RunArguments, Split], metrics: dict[str, Any]
+) -> None:
+    sets = [tuple(sorted(row)) for row in run[1].rows["train"]["emotions"]]
+    majority = max(sets, key=sets.count)
+    for role in ("validation", "test"):
+        truth = [tuple(sorted(row)) for row in run[1].rows[role]["emotions"]]
+        assert metrics[role]["constant_exact_match"] == truth.count(majority) / len(truth)
+
+
+def test_the_summary_names_sessions_scores_and_files(
+    run: tuple[RunArguments, Split], metrics: dict[str, Any]
+) -> None:
+    shown = summarise(metrics, run[0].paths)
+    assert "test sessions [1] (4 utterances, kemdy20)" in shown
+    assert f"{metrics['test']['exact_match']:.3f}" in shown
+    assert str(run[0].paths.model) in shown
+    synthetic = {**metrics, "run": {**metrics["run"], "synthetic": True}}
+    assert "synthetic speech" in summarise(synthetic, run[0].paths)
+
+
+def test_a_synthetic_dataset_is_told_in_metrics_and_report(
+    run: tuple[RunArguments, Split], bench: Path, tmp_path: Path
+) -> None:
+    frame = pd.read_parquet(run[0].paths.predictions)
+    arguments, split = prepare(bench, tmp_path)
+    synthetic = Split(split.rows, split.sessions, split.folds_sha256, synthetic=True)
+    written = write_results(
+        {"validation": frame, "test": frame}, arguments=arguments, split=synthetic, best_step=None
+    )
+    assert written["run"]["synthetic"] is True and written["run"]["best_step"] is None
+    assert "ynthetic" in (tmp_path / "report/report.md").read_text()
+    assert "ynthetic" not in (run[0].paths.report / "report.md").read_text()
+
+
+def test_saving_replaces_a_model_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    processor = tiny.make_processor(tmp_path)
+    target = tmp_path / "model"
+    target.mkdir()
+    (target / "of_an_older_run").touch()
+    (tmp_path / ".model.new").mkdir()
+    (tmp_path / ".model.new/half").touch()
+    save_model(tiny.make_model(), processor, target)
+    names = {path.name for path in target.iterdir()}
+    assert "model.safetensors" in names and not {"of_an_older_run", "half"} & names
+    before = (target / "model.safetensors").read_bytes()
+
+    # What fails on the way leaves the old model as it was.
+    def fail(folder: Path) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(processor, "save_pretrained", fail)
+    with pytest.raises(OSError, match="No space left"):
+        save_model(tiny.make_model(seed=1), processor, target)
+    assert {path.name for path in target.iterdir()} == names
+    assert (target / "model.safetensors").read_bytes() == before
+
+
+def test_the_commit_is_that_of_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = [["init", "-q"], ["add", "."], ["commit", "-qm", "first"], ["tag", "v1"]]
+    (tmp_path / "kemer").mkdir()
+    source = tmp_path / "kemer/results.py"
+    source.write_text("")
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    monkeypatch.setattr(results, "__file__", str(source))
+    assert git_commit() is None
+    for command in commands:
+        subprocess.run(["git", *identity, *command], cwd=tmp_path, check=True)
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=tmp_path, check=True, capture_output=True, text=True
+    ).stdout.strip()
+    assert git_commit() == head
+    source.write_text("changed")
+    assert git_commit() == f"{head}-dirty"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert git_commit() is None
