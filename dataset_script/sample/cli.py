@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .generative import Parameters
 from .lexicon import DEFAULT_LEXICON
 from .oracle import bayes_exact_match, format_oracle
+from .parameters import NEUTRAL_RANGE, Parameters
 from .session import SampleOptions
 from .speech import VOICES
 from .writer import CONTEXTUAL_FILE, write_sample_corpus
@@ -45,7 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=model.context_signal,
         help="0 to 1; 0: the dialogue around a line tells nothing",
     )
-    add("--neutral", type=float, default=model.neutral, help="share of neutral turns, 0.2 to 0.9")
+    low, high = NEUTRAL_RANGE
+    add(
+        "--neutral",
+        type=float,
+        default=model.neutral,
+        help=f"share of turns whose consensus is neutral, {low} to {high}",
+    )
     add("--lexicon", type=Path, default=DEFAULT_LEXICON, help="JSON file with other lines")
     add("--voices", nargs="+", default=list(VOICES), help="espeak-ng voices: m1, f:Annie, …")
     add("--oracle", action="store_true", help="print the Bayes exact match of each modality")
@@ -55,8 +61,10 @@ def run(args: argparse.Namespace) -> int:
     """Run `sample`.
 
     Raises:
-        ValueError: for an option outside its range, or if there is nothing to do.
-        RuntimeError: if espeak-ng is not installed.
+        ValueError: for an option outside its range, a folder or lexicon that cannot be used, or if
+            there is nothing to do.
+        FileNotFoundError: if there is no such lexicon.
+        RuntimeError: if espeak-ng is not installed or fails.
     """
     parameters = Parameters(
         speech_signal=args.speech_signal,

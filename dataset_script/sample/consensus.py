@@ -16,18 +16,15 @@ from math import factorial
 import numpy as np
 
 from ..layout import EMOTIONS
-from .generative import (
-    NEUTRAL,
-    Parameters,
-    Turns,
-    draw_turns,
-    emotion_probabilities,
-    rater_probabilities,
-)
+from .generative import Turns, draw_turns, emotion_probabilities, rater_probabilities
+from .lexicon import MIXED_PAIRS
+from .parameters import NEUTRAL, Parameters
 
 STRENGTH_GRID = np.linspace(0.0, 3.0, 61)
-"""Distances from the plane's centre at which consensus distributions are tabulated."""
+"""Distances from the plane's centre at which consensus distributions are tabulated; between two
+of them a rater's chance of noticing an emotion moves by about a tenth at most."""
 
+NEUTRAL_BIAS_LIMIT = 15.0  # log-odds; beyond it nothing changes any more
 CALIBRATION_SEED = 20
 CALIBRATION_TURNS = 20_000
 
@@ -115,7 +112,7 @@ def tabulate_consensus(parameters: Parameters) -> ConsensusTable:
     emotions = np.repeat(np.arange(len(EMOTIONS)), len(STRENGTH_GRID))
     strengths = np.tile(STRENGTH_GRID, len(EMOTIONS))
     plain = _turns_of(emotions, strengths, mixed=np.full(len(emotions), -1))
-    pairs = np.arange(len(parameters.mixed_pairs))
+    pairs = np.arange(len(MIXED_PAIRS))
     mixed = _turns_of(np.zeros_like(pairs), np.zeros(len(pairs)), mixed=pairs)
     by_emotion = consensus_probabilities(parameters, rater_probabilities(parameters, plain))
     return ConsensusTable(
@@ -127,7 +124,17 @@ def tabulate_consensus(parameters: Parameters) -> ConsensusTable:
 def _turns_of(emotion: np.ndarray, strength: np.ndarray, *, mixed: np.ndarray) -> Turns:
     """Return turns of which only what the raters hear is set."""
     unset = np.zeros(len(emotion), dtype=int)
-    return Turns(unset, unset, unset, strength, strength * 0, emotion, mixed, unset, unset)
+    return Turns(
+        position=unset,
+        stated_event=unset,
+        event=unset,
+        valence=strength,
+        arousal=np.zeros_like(strength),
+        emotion=emotion,
+        mixed=mixed,
+        line_kind=unset,
+        line_topic=unset,
+    )
 
 
 def calibrate_neutral(parameters: Parameters, table: ConsensusTable) -> float:
@@ -139,6 +146,9 @@ def calibrate_neutral(parameters: Parameters, table: ConsensusTable) -> float:
 
     Returns:
         log-odds to add to neutral. The same on every machine and for every corpus seed.
+
+    Raises:
+        ValueError: if no bias gives that share.
     """
     rng = np.random.default_rng(CALIBRATION_SEED)
     turns = draw_turns(
@@ -163,7 +173,12 @@ def calibrate_neutral(parameters: Parameters, table: ConsensusTable) -> float:
         )
         return float((chances * alone).sum(1).mean())
 
-    low, high = -15.0, 15.0
+    low, high = -NEUTRAL_BIAS_LIMIT, NEUTRAL_BIAS_LIMIT
+    if not share(low) <= parameters.neutral <= share(high):
+        raise ValueError(
+            f"`neutral` is {parameters.neutral}; with these parameters it must be between "
+            f"{share(low):.3f} and {share(high):.3f}."
+        )
     for _ in range(40):
         middle = (low + high) / 2
         low, high = (middle, high) if share(middle) < parameters.neutral else (low, middle)

@@ -3,131 +3,22 @@
 Second step of the sample corpus. A dialogue is a row of five-turn segments; each segment is about
 an event, which its first turn states. Event, valence and arousal decide an emotion; ten simulated
 raters name emotions, valence and arousal; prosody follows arousal and emotion, wording follows
-event and emotion, each only in part. Every parameter is in `Parameters`; `oracle` computes what a
-perfect listener or reader could score under them. All of it is invented: no figure here describes
+event and emotion, each only in part. Every number is in `parameters`; `oracle` computes what a
+perfect listener or reader could score under them. All of it is invented: nothing here describes
 people.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..layout import EMOTIONS
-from .lexicon import EVENTS
-
-PROSODY = ("pitch", "rate", "range", "loudness")
-"""The four numbers that speech carries, each around 0 with a spread of about 1."""
-
-NEUTRAL = EMOTIONS.index("neutral")
+from .lexicon import EVENTS, MIXED_PAIRS
+from .parameters import NEUTRAL, PROSODY, Parameters
 
 LINE_KINDS = ("cue", "filler", "ambiguous", "emotion", "mixed")
-
-
-def _by_emotion(**values: object) -> np.ndarray:
-    return np.array([values[name] for name in EMOTIONS], dtype=float)
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """Parameters of the generative model; the defaults are the sample corpus.
-
-    Attributes:
-        speech_signal: how much of arousal and emotion reaches the prosody, 0 (none) to 1.
-        text_signal: how much of event and emotion reaches the wording, 0 (none) to 1.
-        context_signal: probability that a segment stays with the event that its first turn stated,
-            0 to 1; at 0 the dialogue around a turn tells nothing about it.
-        neutral: share of turns whose consensus is neutral alone, 0.2 to 0.9.
-        turns_per_segment: turns about one event.
-        cue_window: how many turns back a reader looks for the event.
-    """
-
-    speech_signal: float = 1.0
-    text_signal: float = 1.0
-    context_signal: float = 1.0
-    neutral: float = 0.42
-    turns_per_segment: int = 5
-    cue_window: int = 3
-
-    event_prior: tuple[float, ...] = (0.23, 0.20, 0.20, 0.37)
-    event_valence: tuple[float, ...] = (0.75, -0.75, -0.75, 0.0)
-    event_arousal: tuple[float, ...] = (0.25, 0.20, -0.15, -0.05)
-    valence_sd: tuple[float, float] = (0.12, 0.20)  # between dialogues, between turns
-    arousal_sd: tuple[float, float] = (0.15, 0.52)
-
-    # Places of the emotions in the valence/arousal plane, and which events they go with: the
-    # latter is what valence and arousal cannot say (anger and fear share their place).
-    prototypes: np.ndarray = field(
-        default_factory=lambda: _by_emotion(
-            surprise=(0.05, 0.85),
-            angry=(-0.70, 0.65),
-            fear=(-0.65, 0.60),
-            neutral=(0.0, 0.0),
-            sad=(-0.70, -0.50),
-            disgust=(-0.65, 0.10),
-            happy=(0.75, 0.45),
-        )
-    )
-    prototype_sd: float = 0.36
-    compatibility: np.ndarray = field(
-        default_factory=lambda: _by_emotion(  # good, offence, loss, nothing
-            surprise=(0.45, 0.0, -0.45, 0.2),
-            angry=(-2.2, 2.4, -1.3, -0.55),
-            fear=(-2.2, -1.3, 0.65, -0.3),
-            neutral=(-0.2, -0.2, -0.2, 1.2),
-            sad=(-2.2, -0.65, 2.6, -0.55),
-            disgust=(-2.2, 0.65, -0.9, -0.3),
-            happy=(2.4, -2.2, -2.2, 0.0),
-        )
-    )
-
-    # Raters: half speak of an emotion only when it is strong, half already when it is faint.
-    raters_per_group: int = 5
-    rater_thresholds: tuple[float, float] = (0.70, 0.25)  # reserved, expressive
-    rater_softness: float = 0.12
-    rater_confusion: tuple[float, float] = (0.22, 0.14)  # of an emotion, of neutral
-    mixed_share: float = 0.05
-    mixed_agreement: float = 0.93
-    mixed_pairs: dict[tuple[str, str], float] = field(
-        default_factory=lambda: {
-            ("neutral", "happy"): 0.27,
-            ("neutral", "sad"): 0.22,
-            ("neutral", "angry"): 0.22,
-            ("surprise", "happy"): 0.17,
-            ("fear", "sad"): 0.12,
-        }
-    )
-    rating_scale: tuple[float, float] = (1.2, 1.1)  # valence, arousal to the 1-5 scale around 3
-    rating_sd: float = 0.55
-
-    prosody_loading: tuple[float, ...] = (1.0, 0.9, 0.8, 0.8)
-    prosody_offset: np.ndarray = field(
-        default_factory=lambda: _by_emotion(  # pitch, rate, range, loudness
-            surprise=(0.55, 0.10, 0.75, 0.15),
-            angry=(-0.10, 0.30, -0.30, 0.55),
-            fear=(0.50, 0.50, -0.45, -0.40),
-            neutral=(0.0, 0.0, 0.0, 0.0),
-            sad=(-0.25, -0.45, -0.50, -0.35),
-            disgust=(-0.45, -0.40, 0.15, 0.10),
-            happy=(0.30, 0.20, 0.45, 0.15),
-        )
-    )
-    speaker_sd: tuple[float, ...] = (0.30, 0.25, 0.15, 0.20)
-    prosody_noise_sd: tuple[float, ...] = (0.20, 0.20, 0.25, 0.20)
-
-    line_shares: tuple[float, float, float] = (0.05, 0.80, 0.15)  # filler, ambiguous, emotion
-    emotion_line_accuracy: float = 0.60
-
-    def __post_init__(self) -> None:
-        for name in ("speech_signal", "text_signal", "context_signal"):
-            _refuse_outside(name, getattr(self, name), 0.0, 1.0)
-        _refuse_outside("neutral", self.neutral, 0.2, 0.9)
-
-
-def _refuse_outside(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise ValueError(f"`{name}` is {value}; it must be between {low} and {high}.")
 
 
 @dataclass(frozen=True)
@@ -141,7 +32,7 @@ class Turns:
         valence: hidden valence, about -1 to 1.
         arousal: hidden arousal, about -1.5 to 1.5.
         emotion: felt emotion, index into `EMOTIONS`.
-        mixed: index of the pair of emotions that the raters hear in a mixed line, -1 for others.
+        mixed: index into `MIXED_PAIRS` of what the raters hear, -1 where they hear the emotion.
         line_kind: index into `LINE_KINDS`.
         line_topic: what the line's wording names: event (cue), emotion (emotion), pair (mixed).
     """
@@ -190,16 +81,26 @@ def draw_turns(
     arousal = np.take(parameters.event_arousal, event) + _two_level_noise(
         rng, shape, parameters.arousal_sd
     )
-    flat = [array.reshape(size) for array in (position, stated, event, valence, arousal)]
-    chances = emotion_probabilities(
-        parameters, flat[2], flat[3], flat[4], neutral_bias=neutral_bias
+    position, stated, event, valence, arousal = (
+        array.reshape(size) for array in (position, stated, event, valence, arousal)
     )
+    chances = emotion_probabilities(parameters, event, valence, arousal, neutral_bias=neutral_bias)
     emotion = _draw_categories(rng, chances)
-    emotion, mixed = _draw_mixed(parameters, rng, emotion=emotion, position=flat[0])
+    emotion, mixed = _draw_mixed(parameters, rng, emotion=emotion, position=position)
     kind, topic = _draw_lines(
-        parameters, rng, position=flat[0], stated=flat[1], emotion=emotion, mixed=mixed
+        parameters, rng, position=position, stated=stated, emotion=emotion, mixed=mixed
     )
-    return Turns(*flat, emotion=emotion, mixed=mixed, line_kind=kind, line_topic=topic)
+    return Turns(
+        position=position,
+        stated_event=stated,
+        event=event,
+        valence=valence,
+        arousal=arousal,
+        emotion=emotion,
+        mixed=mixed,
+        line_kind=kind,
+        line_topic=topic,
+    )
 
 
 def _two_level_noise(
@@ -235,7 +136,18 @@ def emotion_probabilities(
     *,
     neutral_bias: float,
 ) -> np.ndarray:
-    """Return the chance of each emotion given what happened, `(turns, 7)`."""
+    """Return the chance of each emotion given what happened.
+
+    Args:
+        parameters: the generative model.
+        event: index into `EVENTS`, `(turns,)`.
+        valence: hidden valence, `(turns,)`.
+        arousal: hidden arousal, `(turns,)`.
+        neutral_bias: log-odds added to neutral.
+
+    Returns:
+        `(turns, 7)`, rows summing to 1.
+    """
     place = np.stack([valence, arousal], axis=-1)[:, None, :]
     distance = ((place - parameters.prototypes[None]) ** 2).sum(-1)
     logits = parameters.compatibility.T[event] - distance / (2 * parameters.prototype_sd**2)
@@ -259,11 +171,10 @@ def _draw_mixed(
     position: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Make some turns mixed; their felt emotion is the one that expressive raters hear."""
-    pairs = list(parameters.mixed_pairs)
     is_mixed = (rng.random(len(emotion)) < parameters.mixed_share) & (position > 0)
-    drawn = rng.choice(len(pairs), size=len(emotion), p=list(parameters.mixed_pairs.values()))
+    drawn = rng.choice(len(MIXED_PAIRS), size=len(emotion), p=parameters.mixed_prior)
     mixed = np.where(is_mixed, drawn, -1)
-    second = np.array([EMOTIONS.index(pair[1]) for pair in pairs])
+    second = np.array([EMOTIONS.index(pair[1]) for pair in MIXED_PAIRS])
     return np.where(is_mixed, second[drawn], emotion), mixed
 
 
@@ -304,12 +215,12 @@ def rater_probabilities(parameters: Parameters, turns: Turns) -> np.ndarray:
     confusion = np.where(identity[NEUTRAL][:, None] > 0, neutral, emotional)
     says = (1 - confusion) * identity + confusion * others  # intended -> said, (7, 7)
     pair_says = parameters.mixed_agreement * identity + (1 - parameters.mixed_agreement) * others
-    pairs = np.array([[EMOTIONS.index(name) for name in pair] for pair in parameters.mixed_pairs])
+    pairs = np.array([[EMOTIONS.index(name) for name in pair] for pair in MIXED_PAIRS])
     groups = []
     for group, threshold in enumerate(parameters.rater_thresholds):
         notices = 1 / (1 + np.exp(-(strength - threshold) / parameters.rater_softness))
         chances = notices[:, None] * says[turns.emotion] + (1 - notices)[:, None] * says[NEUTRAL]
-        mixed = pair_says[pairs[turns.mixed, group]]
+        mixed = pair_says[pairs[turns.mixed, group]]  # anything where `turns.mixed` is -1
         groups.append(np.where(turns.mixed[:, None] >= 0, mixed, chances))
     return np.stack(groups)
 
@@ -318,6 +229,11 @@ def draw_votes(
     parameters: Parameters, rng: np.random.Generator, turns: Turns
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw the raters' answers.
+
+    Args:
+        parameters: the generative model.
+        rng: source of randomness.
+        turns: the turns.
 
     Returns:
         emotions `(turns, raters)` as indices, and valence and arousal `(turns, raters, 2)`,

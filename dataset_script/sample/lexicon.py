@@ -7,13 +7,24 @@ the same form gives a corpus with other lines (the shipped encoders were trained
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..layout import EMOTIONS
+from ..layout import EMOTIONS, TRANSCRIPT_ENCODING_KEMDY20
 
 EVENTS = ("good", "offence", "loss", "nothing")
 """What a stretch of dialogue is about; its first turn (the cue) states it."""
+
+MIXED_PAIRS = (
+    ("neutral", "happy"),
+    ("neutral", "sad"),
+    ("neutral", "angry"),
+    ("surprise", "happy"),
+    ("fear", "sad"),
+)
+"""What reserved and expressive raters hear in a mixed line; a lexicon joins the two with `;`."""
 
 DEFAULT_LEXICON = Path(__file__).with_name("lexicon.json")
 
@@ -50,8 +61,7 @@ class Lexicon:
         ambiguous: lines that mean something else after each event.
         emotions: lines that speak of an emotion, by emotion.
         filler: lines without content.
-        mixed: lines between two emotions, by `reserved;expressive` pair of emotions: what the two
-            kinds of rater hear in them.
+        mixed: lines between two emotions, by pair of `MIXED_PAIRS`.
     """
 
     cues: dict[str, list[Line]]
@@ -62,12 +72,8 @@ class Lexicon:
 
     def plain_lines(self) -> list[Line]:
         """Return every line whose English does not depend on the dialogue."""
-        groups = [*self.cues.values(), *self.emotions.values(), *self.mixed.values(), [self.filler]]
-        return [line for group in groups for line in _flatten(group)]
-
-
-def _flatten(group: list) -> list[Line]:
-    return [line for item in group for line in (item if isinstance(item, list) else [item])]
+        groups = [*self.cues.values(), *self.emotions.values(), self.filler, *self.mixed.values()]
+        return [line for group in groups for line in group]
 
 
 def load_lexicon(path: str | Path = DEFAULT_LEXICON) -> Lexicon:
@@ -77,50 +83,87 @@ def load_lexicon(path: str | Path = DEFAULT_LEXICON) -> Lexicon:
         path: a JSON file of the form of `lexicon.json` beside this module.
 
     Returns:
-        the lexicon.
+        The lexicon.
 
     Raises:
-        ValueError: if the file is not such a lexicon: an event or emotion is missing or unknown, a
-            line lacks a field, or a Korean line occurs twice.
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is not such a lexicon: an event, an emotion or a pair is missing,
+            unknown or without a line; a line lacks a field, does not fit a transcript or occurs
+            twice.
     """
     path = Path(path)
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        lexicon = Lexicon(
-            cues={event: [Line(**line) for line in raw["cues"][event]] for event in EVENTS},
-            ambiguous=[_ambiguous_line(line) for line in raw["ambiguous"]],
-            emotions={name: [Line(**line) for line in raw["emotions"][name]] for name in EMOTIONS},
-            filler=[Line(**line) for line in raw["filler"]],
-            mixed={
-                _emotion_pair(pair): [Line(**line) for line in lines]
-                for pair, lines in raw["mixed"].items()
-            },
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"`lexicon` {str(path)!r} is not a file; give a JSON file of lines."
         )
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+    try:
+        lexicon = _read_lexicon(json.loads(path.read_text(encoding="utf-8")))
+        _refuse_unusable_lines(lexicon)
+    except ValueError as error:  # of JSON and of text that is not UTF-8 too
         raise ValueError(
-            f"`{path}` is not a lexicon ({type(error).__name__}: {error}); "
-            f"it needs the fields of `{DEFAULT_LEXICON.name}`."
+            f"`{path}` is not a lexicon: {error}; `{DEFAULT_LEXICON.name}` shows the form."
         ) from error
-    _refuse_repeated_lines(lexicon, path)
     return lexicon
 
 
-def _ambiguous_line(raw: dict[str, str]) -> AmbiguousLine:
-    return AmbiguousLine(raw["ko"], raw["literal"], {event: raw[event] for event in EVENTS})
+def _read_lexicon(raw: object) -> Lexicon:
+    pairs = {";".join(pair): pair for pair in MIXED_PAIRS}
+    fields = _read_object(
+        raw, ("cues", "ambiguous", "emotions", "filler", "mixed"), where="the file"
+    )
+    mixed = _read_groups(fields["mixed"], tuple(pairs), where="`mixed`")
+    senses = _read_lines(fields["ambiguous"], ("ko", "literal", *EVENTS), where="`ambiguous`")
+    return Lexicon(
+        cues=_read_groups(fields["cues"], EVENTS, where="`cues`"),
+        ambiguous=[
+            AmbiguousLine(line["ko"], line["literal"], {event: line[event] for event in EVENTS})
+            for line in senses
+        ],
+        emotions=_read_groups(fields["emotions"], EMOTIONS, where="`emotions`"),
+        filler=_read_plain_lines(fields["filler"], where="`filler`"),
+        mixed={pair: mixed[name] for name, pair in pairs.items()},
+    )
 
 
-def _emotion_pair(name: str) -> tuple[str, str]:
-    pair = tuple(name.split(";"))
-    if len(pair) != 2 or not set(pair) <= set(EMOTIONS):
-        raise ValueError(f"`mixed` has the pair {name!r}; allowed are two of {EMOTIONS} with `;`.")
-    return pair
+def _read_groups(raw: object, names: Sequence[str], *, where: str) -> dict[str, list[Line]]:
+    groups = _read_object(raw, names, where=where)
+    return {name: _read_plain_lines(groups[name], where=f"{where}, {name!r}") for name in names}
 
 
-def _refuse_repeated_lines(lexicon: Lexicon, path: Path) -> None:
-    spoken = [line.ko for line in (*lexicon.plain_lines(), *lexicon.ambiguous)]
-    repeated = sorted({line for line in spoken if spoken.count(line) > 1})
-    if repeated:
-        raise ValueError(
-            f"`{path}` has {repeated[0]!r} more than once; the English of a line must be "
-            "a function of the line: remove one."
-        )
+def _read_plain_lines(raw: object, *, where: str) -> list[Line]:
+    return [Line(**line) for line in _read_lines(raw, ("ko", "en"), where=where)]
+
+
+def _read_lines(raw: object, fields: Sequence[str], *, where: str) -> list[dict[str, str]]:
+    """Check a list of lines: at least one, each of one-line texts in exactly these fields."""
+    if not isinstance(raw, list) or not raw:
+        raise ValueError(f"{where} is {raw!r} where a list of at least one line is needed")
+    lines = [_read_object(line, fields, where=f"a line of {where}") for line in raw]
+    for line in lines:
+        for field, text in line.items():
+            if not isinstance(text, str) or not text.strip() or len(text.splitlines()) > 1:
+                raise ValueError(f"{field!r} in {where} is {text!r} where one line is needed")
+    return lines
+
+
+def _read_object(raw: object, fields: Sequence[str], *, where: str) -> dict:
+    if not isinstance(raw, dict) or set(raw) != set(fields):
+        found = sorted(raw) if isinstance(raw, dict) else raw
+        raise ValueError(f"{where} has {found!r} where the fields {sorted(fields)} are needed")
+    return raw
+
+
+def _refuse_unusable_lines(lexicon: Lexicon) -> None:
+    spoken = Counter(line.ko for line in (*lexicon.plain_lines(), *lexicon.ambiguous))
+    for line, count in spoken.items():
+        if count > 1:
+            raise ValueError(
+                f"{line!r} occurs {count} times, and the English of a line must be a function of "
+                "the line"
+            )
+        try:
+            line.encode(TRANSCRIPT_ENCODING_KEMDY20)
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"{line!r} does not fit the transcripts, which are {TRANSCRIPT_ENCODING_KEMDY20}"
+            ) from error

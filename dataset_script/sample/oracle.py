@@ -2,7 +2,7 @@
 
 The best answer to an observation is the label set with the largest posterior probability. Hidden
 states are drawn from the generative model as particles; those that explain an observation, weighted
-by how well, give the posterior; each particle's consensus distribution is exact (`consensus`). A
+by how well, give the posterior; each particle brings its consensus distribution (`consensus`). A
 listener knows the prosody but not the speaker's habits; a reader knows the turn's line alone, in
 literal or contextual English.
 """
@@ -12,16 +12,9 @@ from __future__ import annotations
 import numpy as np
 
 from .consensus import calibrate_neutral, label_sets, tabulate_consensus
-from .generative import (
-    LINE_KINDS,
-    PROSODY,
-    Parameters,
-    Turns,
-    draw_prosody,
-    draw_turns,
-    expected_prosody,
-)
+from .generative import LINE_KINDS, Turns, draw_prosody, draw_turns, expected_prosody
 from .lexicon import EVENTS
+from .parameters import PROSODY, Parameters
 
 ORACLE_ROWS = (
     "nothing",
@@ -34,6 +27,7 @@ ORACLE_ROWS = (
 )
 TURNS_PER_DIALOGUE = 20
 PARTICLES_PER_OBSERVATION = 8_000
+OBSERVATIONS_AT_ONCE = 200  # bounds memory: 200 * 8,000 weights are 13 MB
 
 
 def bayes_exact_match(
@@ -49,7 +43,13 @@ def bayes_exact_match(
 
     Returns:
         Exact match in `[0, 1]` for each of `ORACLE_ROWS`: what is observed.
+
+    Raises:
+        ValueError: if `particles` or `observations` are too few.
     """
+    for name, value in (("particles", particles), ("observations", observations)):
+        if value < TURNS_PER_DIALOGUE:
+            raise ValueError(f"`{name}` is {value}; it must be {TURNS_PER_DIALOGUE} or more.")
     rng = np.random.default_rng(seed)
     table = tabulate_consensus(parameters)
     bias = calibrate_neutral(parameters, table)
@@ -96,13 +96,22 @@ class _SpeechLikelihood:
     """How likely each particle makes an observed prosody; the speaker's habits integrated out."""
 
     def __init__(self, parameters: Parameters, pool: Turns) -> None:
-        self.mean = expected_prosody(parameters, pool)
-        self.variance = np.square(parameters.speaker_sd) + np.square(parameters.prosody_noise_sd)
+        self._sd = np.hypot(parameters.speaker_sd, parameters.prosody_noise_sd)
+        self._expected = expected_prosody(parameters, pool) / self._sd
 
     def __call__(self, prosody: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-        """Return weights `(particles,)` of the chosen particles for one prosody `(4,)`."""
-        distance = ((prosody - self.mean[chosen]) ** 2 / self.variance).sum(1)
-        return np.exp(-(distance - distance.min()) / 2)
+        """Return weights of the chosen particles, each row up to a factor.
+
+        Args:
+            prosody: what is heard of some turns, `(turns, 4)`.
+            chosen: indices of particles, `(particles,)`.
+
+        Returns:
+            `(turns, particles)`, the largest of each row 1.
+        """
+        expected = self._expected[chosen]
+        logs = (prosody / self._sd) @ expected.T - np.square(expected).sum(1) / 2
+        return np.exp(logs - logs.max(1, keepdims=True))
 
 
 def _exact_match(
@@ -127,15 +136,21 @@ def _exact_match(
     hits = []
     for symbol in np.unique(symbols[1]):
         candidates = np.flatnonzero(symbols[0] == symbol)
+        if len(candidates) == 0:
+            raise ValueError(
+                f"None of the {len(symbols[0])} `particles` shows a text that an observed turn "
+                "shows; give more."
+            )
         if len(candidates) > PARTICLES_PER_OBSERVATION:
             candidates = rng.choice(candidates, PARTICLES_PER_OBSERVATION, replace=False)
-        posterior = pool_sets[candidates]  # (candidates, sets)
-        for turn in np.flatnonzero(symbols[1] == symbol):
-            weights = np.ones(len(candidates))
+        sets = pool_sets[candidates]  # (candidates, sets)
+        turns = np.flatnonzero(symbols[1] == symbol)
+        for some in np.array_split(turns, -(-len(turns) // OBSERVATIONS_AT_ONCE)):
+            weights = np.ones((len(some), len(candidates)))
             if prosody is not None:
-                weights = weigh(prosody[turn], candidates)
-            hits.append(truth[turn, (weights @ posterior).argmax()])
-    return float(np.mean(hits))
+                weights = weigh(prosody[some], candidates)
+            hits.append(truth[some, (weights @ sets).argmax(1)])
+    return float(np.concatenate(hits).mean())
 
 
 def _literal_symbol(turns: Turns) -> np.ndarray:

@@ -13,13 +13,15 @@ from pathlib import Path
 import numpy as np
 
 from ..layout import EMOTIONS, format_segment_id_kemdy20
-from .generative import LINE_KINDS, Parameters, Turns, draw_prosody, draw_turns, draw_votes
-from .lexicon import DEFAULT_LEXICON, EVENTS, Lexicon
+from .generative import LINE_KINDS, Turns, draw_prosody, draw_turns, draw_votes
+from .lexicon import DEFAULT_LEXICON, EVENTS, MIXED_PAIRS, Lexicon
+from .parameters import Parameters
 from .speech import VOICES, deal_voices, parse_voice
 from .translator import Rendering, translate_dialogue
 
 DIALOGUES_PER_SESSION = 6
 SPEAKER_CHANGE = 0.85
+"""Probability that the next turn is the other speaker's."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,9 @@ class SampleOptions:
         voices: espeak-ng voice variants; two are drawn for each session.
         lexicon: the file with the lines.
         parameters: the generative model.
+
+    Raises:
+        ValueError: if a number is too small, or the voices cannot be dealt (`deal_voices`).
     """
 
     sessions: int = 8
@@ -45,12 +50,10 @@ class SampleOptions:
     parameters: Parameters = field(default_factory=Parameters)
 
     def __post_init__(self) -> None:
-        deal_voices(self.voices, self.folds)
-        for voice in self.voices:
-            parse_voice(voice)
         for name, least in (("sessions", 1), ("turns", 1), ("folds", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"`{name}` is {getattr(self, name)}; it must be {least} or more.")
+        deal_voices(self.voices, self.folds)
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,19 @@ class Speaker:
 
 @dataclass(frozen=True)
 class Session:
-    """Everything about one session but the sound; one entry a turn in every sequence."""
+    """Everything about one session but the sound; one entry a turn in every sequence.
+
+    Attributes:
+        number: of the session, from 1.
+        turns: what is felt, and of what kind the line is.
+        speakers: who speaks.
+        segment_ids: name of the utterance.
+        lines: Korean line.
+        renderings: its English.
+        prosody: `(turns, 4)`, see `parameters.PROSODY`.
+        votes: emotion by rater, index into `EMOTIONS`, `(turns, raters)`.
+        ratings: valence and arousal by rater, integers from 1 to 5, `(turns, raters, 2)`.
+    """
 
     number: int
     turns: Turns
@@ -91,7 +106,7 @@ def draw_session(
         number: session number, from 1.
         options: what to write.
         lexicon: the lines.
-        neutral_bias: log-odds added to neutral.
+        neutral_bias: log-odds added to neutral (see `consensus.calibrate_neutral`).
     """
     rng = np.random.default_rng([options.seed, number])
     parameters = options.parameters
@@ -109,7 +124,7 @@ def draw_session(
         for index, voice in enumerate(voices)
     ]
     speakers = _draw_turn_taking(rng, pair, dialogues=DIALOGUES_PER_SESSION, turns=options.turns)
-    lines = _draw_wording(rng, turns, lexicon, parameters)
+    lines = _draw_wording(rng, turns, lexicon)
     renderings = [
         rendering
         for start in range(0, len(lines), options.turns)
@@ -120,8 +135,17 @@ def draw_session(
     habits = np.stack([speaker.habits for speaker in speakers])
     prosody = draw_prosody(parameters, rng, turns, speaker_offsets=habits)
     votes, ratings = draw_votes(parameters, rng, turns)
-    segment_ids = _name_segments(number, speakers, options.turns)
-    return Session(number, turns, speakers, segment_ids, lines, renderings, prosody, votes, ratings)
+    return Session(
+        number=number,
+        turns=turns,
+        speakers=speakers,
+        segment_ids=_name_segments(number, speakers, options.turns),
+        lines=lines,
+        renderings=renderings,
+        prosody=prosody,
+        votes=votes,
+        ratings=ratings,
+    )
 
 
 def _draw_turn_taking(
@@ -134,11 +158,8 @@ def _draw_turn_taking(
     return [pair[index] for index in who.ravel()]
 
 
-def _draw_wording(
-    rng: np.random.Generator, turns: Turns, lexicon: Lexicon, parameters: Parameters
-) -> list[str]:
+def _draw_wording(rng: np.random.Generator, turns: Turns, lexicon: Lexicon) -> list[str]:
     """Choose each turn's line among those of its kind and topic."""
-    pairs = list(parameters.mixed_pairs)
     lines = []
     for kind, topic in zip(turns.line_kind, turns.line_topic, strict=True):
         match LINE_KINDS[kind]:
@@ -147,7 +168,7 @@ def _draw_wording(
             case "emotion":
                 choices = lexicon.emotions[EMOTIONS[topic]]
             case "mixed":
-                choices = lexicon.mixed[pairs[topic]]
+                choices = lexicon.mixed[MIXED_PAIRS[topic]]
             case "filler":
                 choices = lexicon.filler
             case _:
@@ -159,7 +180,7 @@ def _draw_wording(
 def _name_segments(session: int, speakers: list[Speaker], turns: int) -> list[str]:
     """Name utterances as KEMDy20 does: numbered for each speaker of each dialogue."""
     names = []
-    spoken: Counter = Counter()
+    spoken: Counter[tuple[int, int]] = Counter()
     for index, speaker in enumerate(speakers):
         script = index // turns + 1
         spoken[script, speaker.user] += 1

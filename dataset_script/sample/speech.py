@@ -29,7 +29,7 @@ class Delivery:
     """How a line is spoken, in espeak-ng's units.
 
     Attributes:
-        voice: a variant of espeak-ng's Korean voice, such as `m3`.
+        voice: a variant of espeak-ng's Korean voice, such as `m3`; "" for the voice itself.
         pitch: base pitch, 1 to 99.
         rate: words a minute, 90 to 400.
         range: pitch range in percent of the voice's own, 20 to 300.
@@ -88,9 +88,24 @@ def deal_voices(voices: tuple[str, ...], pools: int) -> list[tuple[str, ...]]:
         voices: voice variants.
         pools: number of pools.
 
+    Returns:
+        `pools` tuples of at least two voices; an order of `voices` always gives the same ones.
+
     Raises:
-        ValueError: if a pool would have fewer than the two voices that a session needs.
+        ValueError: if a voice cannot be read (`parse_voice`), is given twice, or a pool would have
+            fewer than the two voices that a session needs.
+
+    Example:
+        >>> deal_voices(("m1", "f1", "m2", "f2", "m3"), 2)
+        [('m1', 'f1', 'm3'), ('m2', 'f2')]
     """
+    variants = [parse_voice(voice)[1] for voice in voices]
+    for voice, variant in zip(voices, variants, strict=True):
+        if variants.count(variant) > 1:
+            raise ValueError(
+                f"`voices` has {voice!r} more than once; each voice is dealt to one fold: "
+                "remove one."
+            )
     if len(voices) < 2 * pools:
         raise ValueError(
             f"`voices` has {len(voices)} voices for {pools} folds; each fold needs two of its own: "
@@ -118,11 +133,39 @@ def find_espeak() -> str:
     return program
 
 
+def refuse_unknown_voices(voices: tuple[str, ...]) -> None:
+    """Check that espeak-ng has every voice.
+
+    It speaks a variant that it does not know with its plain voice and says nothing of it, so that
+    speakers and folds would share one: the sound tells.
+
+    Args:
+        voices: voices as `parse_voice` takes them.
+
+    Raises:
+        ValueError: if a voice sounds like the plain one or like another.
+        RuntimeError: if espeak-ng is not installed or fails.
+    """
+    sounds = {speak("아", _plainly("")).tobytes(): "espeak-ng's plain voice"}
+    for voice in voices:
+        sound = speak("아", _plainly(parse_voice(voice)[1])).tobytes()
+        if sound in sounds:
+            raise ValueError(
+                f"`voices` has {voice!r}, which sounds like {sounds[sound]}; "
+                "`espeak-ng --voices=variant` lists the variants that this espeak-ng has."
+            )
+        sounds[sound] = repr(voice)
+
+
+def _plainly(variant: str) -> Delivery:
+    return Delivery(voice=variant, pitch=50, rate=175, range=100, loudness=100)
+
+
 def speak(text: str, delivery: Delivery) -> np.ndarray:
     """Speak one line.
 
     Args:
-        text: Korean text.
+        text: Korean text; what would be markup in it is spoken as text.
         delivery: how to speak it.
 
     Returns:
@@ -135,13 +178,15 @@ def speak(text: str, delivery: Delivery) -> np.ndarray:
     with tempfile.TemporaryDirectory() as folder:
         # A file, not a pipe: the header of what espeak-ng pipes has a wrong length.
         wav = Path(folder) / "line.wav"
-        command = [find_espeak(), "-m", "-v", f"ko+{delivery.voice}", "-p", str(delivery.pitch)]
+        voice = f"ko+{delivery.voice}" if delivery.voice else "ko"
+        command = [find_espeak(), "-m", "-v", voice, "-p", str(delivery.pitch)]
         command += ["-s", str(delivery.rate), "-a", str(delivery.loudness), "-w", str(wav), ssml]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0 or not wav.exists():
             raise RuntimeError(
                 f"`espeak-ng` failed on {text!r} with voice {delivery.voice!r}: "
-                f"{done.stderr.strip() or done.returncode}; check that `espeak-ng -v ko` works."
+                f"{done.stderr.strip() or f'exit status {done.returncode}'}; "
+                "check that `espeak-ng -v ko` works."
             )
         samples, rate = soundfile.read(wav, dtype="float64")
     divisor = np.gcd(rate, SAMPLING_RATE)

@@ -1,6 +1,10 @@
 """Writes the sample corpus to disk in the exact KEMDy20 layout, with its translations beside it.
 
-Last step of the sample corpus. It is written into a temporary folder and renamed at the end.
+Last step of the sample corpus. Annotation, wavs and transcripts are written; the bio-signals that
+KEMDy20 has besides (EDA, IBI, TEMP) are not.
+
+The corpus is written into a fresh folder beside its place and takes that place by a rename at the
+end: whatever goes wrong, an older corpus stays whole.
 """
 
 from __future__ import annotations
@@ -9,8 +13,9 @@ import csv
 import json
 import shutil
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -25,16 +30,28 @@ from ..layout import (
     TRANSCRIPT_ENCODING_KEMDY20,
 )
 from .consensus import calibrate_neutral, tabulate_consensus
-from .generative import LINE_KINDS, PROSODY
+from .generative import LINE_KINDS
 from .lexicon import EVENTS, load_lexicon
+from .parameters import PROSODY
 from .session import SampleOptions, Session, draw_session
-from .speech import deliver, find_espeak, speak
+from .speech import deliver, refuse_unknown_voices, speak
 
 CONTEXTUAL_FILE = "translations_contextual.jsonl"
 LITERAL_FILE = "translations_literal.jsonl"
 TRUTH_FILE = "truth.csv"
+CORPUS_ENTRIES = (
+    "annotation",
+    "wav",
+    CONTEXTUAL_FILE,
+    LITERAL_FILE,
+    TRUTH_FILE,
+    SYNTHETIC_MARKER,
+)
+"""All that a sample corpus holds; a folder with anything else is not replaced."""
 
-OVERLAP_SHARE = 0.1
+OVERLAP_SHARE = 0.1  # turns that start before the one before them ends
+OVERLAP = 0.3  # of the turn before
+PAUSES = (0.1, 0.8)  # seconds between other turns, from and to
 
 
 def write_sample_corpus(directory: str | Path, options: SampleOptions) -> int:
@@ -48,44 +65,69 @@ def write_sample_corpus(directory: str | Path, options: SampleOptions) -> int:
         the number of utterances.
 
     Raises:
-        ValueError: if `directory` holds something that is not a sample corpus.
-        RuntimeError: if espeak-ng is not installed.
+        ValueError: if `directory` holds something that is not of a sample corpus, espeak-ng lacks
+            one of the voices, or the lexicon cannot be used.
+        FileNotFoundError: if there is no such lexicon.
+        RuntimeError: if espeak-ng is not installed or fails.
     """
-    directory = Path(directory)
+    directory = Path(directory).expanduser().resolve()  # a rename takes no `.` and no link
     _refuse_other_content(directory)
-    find_espeak()
+    refuse_unknown_voices(options.voices)
     lexicon = load_lexicon(options.lexicon)
     bias = calibrate_neutral(options.parameters, tabulate_consensus(options.parameters))
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".sample-") as temporary:
-        corpus = Path(temporary) / "corpus"
-        corpus.mkdir()
-        numbers = range(1, options.sessions + 1)
-        sessions = [draw_session(number, options, lexicon, neutral_bias=bias) for number in numbers]
-        total = sum(len(session.turns) for session in sessions)
+    numbers = range(1, options.sessions + 1)
+    sessions = [draw_session(number, options, lexicon, neutral_bias=bias) for number in numbers]
+    total = sum(len(session.turns) for session in sessions)
+    with _replace_folder(directory) as corpus:
         with tqdm(total=total, desc="speaking", unit="utterance") as progress:
             for session in sessions:
                 _write_session(corpus, session, progress)
         _write_translations(corpus, sessions)
         _write_truth(corpus, sessions)
         _write_marker(corpus, options)
-        if directory.exists():
-            shutil.rmtree(directory)
-        corpus.rename(directory)
     return total
 
 
 def _refuse_other_content(directory: Path) -> None:
     if not directory.exists():
         return
-    if directory.is_dir() and (
-        (directory / SYNTHETIC_MARKER).is_file() or not any(directory.iterdir())
-    ):
-        return
-    raise ValueError(
-        f"`{directory}` exists and is not a sample corpus (no `{SYNTHETIC_MARKER}` in it); "
-        "choose another folder, or remove it."
-    )
+    if not directory.is_dir():
+        raise ValueError(f"`{directory}` is a file; choose a folder.")
+    names = sorted(entry.name for entry in directory.iterdir())
+    if names and SYNTHETIC_MARKER not in names:
+        raise ValueError(
+            f"`{directory}` exists and is not a sample corpus (no `{SYNTHETIC_MARKER}` in it); "
+            "choose another folder, or remove it."
+        )
+    foreign = [name for name in names if name not in CORPUS_ENTRIES]
+    if foreign:
+        raise ValueError(
+            f"`{directory}` holds `{foreign[0]}`, which is no part of a sample corpus and would be "
+            "lost; move it away, or choose another folder."
+        )
+
+
+@contextmanager
+def _replace_folder(target: Path) -> Iterator[Path]:
+    """Give a fresh folder beside `target` that takes its place if nothing goes wrong."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the target, because only within one file system is a rename a single step.
+    work = Path(tempfile.mkdtemp(prefix=f".{target.name}.sample-", dir=target.parent))
+    fresh, old = work / "new", work / "old"
+    fresh.mkdir()
+    try:
+        yield fresh
+        try:
+            if target.exists():
+                target.rename(old)
+            fresh.rename(target)
+        except BaseException:
+            if old.exists() and not target.exists():
+                old.rename(target)
+            raise
+    finally:
+        if target.exists() or not old.exists():  # never delete the only copy of a corpus
+            shutil.rmtree(work)
 
 
 def _write_session(corpus: Path, session: Session, progress: tqdm) -> None:
@@ -100,11 +142,13 @@ def _write_session(corpus: Path, session: Session, progress: tqdm) -> None:
         soundfile.write(stem.with_suffix(".wav"), samples, SAMPLING_RATE, subtype="PCM_16")
         text = session.lines[turn] + "\n"
         stem.with_suffix(".txt").write_bytes(text.encode(TRANSCRIPT_ENCODING_KEMDY20))
-        progress.update()
         return len(samples)
 
+    lengths = []
     with ThreadPoolExecutor() as pool:
-        lengths = list(pool.map(write, range(len(session.turns))))
+        for length in pool.map(write, range(len(session.turns))):
+            lengths.append(length)
+            progress.update()
     durations = np.array(lengths) / SAMPLING_RATE
     _write_annotation(corpus, session, durations)
 
@@ -124,12 +168,13 @@ def _write_annotation(corpus: Path, session: Session, durations: np.ndarray) -> 
 def _start_times(session: Session, durations: np.ndarray) -> np.ndarray:
     """Place turns in their dialogue's recording, in seconds; some overlap the one before."""
     rng = np.random.default_rng(session.number)
-    pauses = rng.uniform(0.1, 0.8, len(durations))
+    pauses = rng.uniform(*PAUSES, len(durations))
     overlaps = rng.random(len(durations)) < OVERLAP_SHARE
+    dialogues = [name.split("_User")[0] for name in session.segment_ids]
     starts = np.zeros(len(durations))
     for turn in range(1, len(durations)):
-        if session.segment_ids[turn][:15] == session.segment_ids[turn - 1][:15]:
-            pause = -0.3 * durations[turn - 1] if overlaps[turn] else pauses[turn]
+        if dialogues[turn] == dialogues[turn - 1]:
+            pause = -OVERLAP * durations[turn - 1] if overlaps[turn] else pauses[turn]
             starts[turn] = starts[turn - 1] + durations[turn - 1] + pause
     return starts
 
@@ -158,7 +203,7 @@ def _write_translations(corpus: Path, sessions: list[Session]) -> None:
 
 
 def _write_truth(corpus: Path, sessions: list[Session]) -> None:
-    """Write the hidden state: for tests and oracles, never an input of a model."""
+    """Write the hidden state and the voices: for tests and oracles, never an input of a model."""
     columns = ["id", "voice", "event", "stated_event", "valence", "arousal", "emotion", "line_kind"]
     with (corpus / TRUTH_FILE).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -176,7 +221,6 @@ def _write_truth(corpus: Path, sessions: list[Session]) -> None:
 def _write_marker(corpus: Path, options: SampleOptions) -> None:
     """Say that the corpus is synthetic, and with which options it was made."""
     shown = ("speech_signal", "text_signal", "context_signal", "neutral")
-    parameters = {name: asdict(options.parameters)[name] for name in shown}
     marker = {
         "synthetic": True,
         "generator": "python -m dataset_script sample",
@@ -186,6 +230,6 @@ def _write_marker(corpus: Path, options: SampleOptions) -> None:
         "folds": options.folds,
         "lexicon": options.lexicon.name,
         "voices": list(options.voices),
-        **parameters,
+        **{name: getattr(options.parameters, name) for name in shown},
     }
     (corpus / SYNTHETIC_MARKER).write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
