@@ -8,9 +8,9 @@ this writes one of the same kind from the printable ASCII characters:
 
 from __future__ import annotations
 
+import io
 import string
 import sys
-import tempfile
 from pathlib import Path
 
 import sentencepiece
@@ -27,25 +27,23 @@ def make_tokenizer(directory: Path) -> SpeechT5Tokenizer:
         directory: the checkpoint's folder, made where it is not there.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        prefix = Path(folder) / "spm_char"
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter([f"{character} " for character in CHARACTERS]),
-            model_prefix=str(prefix),
-            model_type="char",
-            vocab_size=len(CHARACTERS) + 5,  # four special tokens and the word boundary
-            character_coverage=1.0,
-            normalization_rule_name="identity",  # a table of 240 kB less
-            bos_id=0,
-            pad_id=1,
-            eos_id=2,
-            unk_id=3,
-            minloglevel=2,
-        )
-        tokenizer = SpeechT5Tokenizer(
-            str(prefix.with_suffix(".model")), model_max_length=MAX_LENGTH
-        )
-        tokenizer.save_pretrained(directory)
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter([f"{character} " for character in CHARACTERS]),
+        model_writer=model,
+        model_type="char",
+        vocab_size=len(CHARACTERS) + 5,  # four special tokens and the word boundary
+        character_coverage=1.0,
+        normalization_rule_name="identity",  # a table of 240 kB less
+        bos_id=0,
+        pad_id=1,
+        eos_id=2,
+        unk_id=3,
+        minloglevel=2,
+    )
+    vocabulary = directory / "spm_char.model"
+    vocabulary.write_bytes(model.getvalue())
+    SpeechT5Tokenizer(str(vocabulary), model_max_length=MAX_LENGTH).save_pretrained(directory)
     return SpeechT5Tokenizer.from_pretrained(directory)
 
 
