@@ -1,8 +1,12 @@
-"""`make demo`: the whole job on a synthetic corpus, by the commands that a user would type.
+r"""`make demo`: the whole job on a synthetic corpus, by the commands that a user would type.
 
 A sample corpus is spoken and built into a data set; the joint model and its two single-modality
 rows are trained; the joint checkpoint is loaded in a fresh process and answers one utterance of a
-held-out session. Every number that it prints is from synthetic speech.
+held-out session. Every number that it prints is from synthetic speech. Larger runs and negative
+controls are the same program with other options:
+
+    python -m kemer.demo --output outputs/control --sessions 20 --folds 3 --fold 2 \
+        --seeds 0 1 2 --text-signal 0
 """
 
 from __future__ import annotations
@@ -21,9 +25,17 @@ from typing import Any
 
 import pandas as pd
 
+from kemer.scoring import (
+    SESSIONS_FOR_AN_INTERVAL,
+    correct_items,
+    paired_session_interval,
+    read_predictions,
+)
+
 ROOT = Path(__file__).resolve().parent.parent
 MARKER = "DEMO"
 SESSIONS = 12
+FOLDS = 5
 ROWS = {
     "joint": [],
     "speech only": ["--text_encoder", "none"],
@@ -41,18 +53,27 @@ class DemoOptions:
         output: folder of everything that the demo writes.
         seeds: of training; one run of each row for each.
         sessions: of the sample corpus.
+        folds: over the sessions; no voice is in two of them.
+        text_signal: how much the wording tells, 0 to 1 (see `dataset_script sample`).
         flags: further flags of `train.py`, for every row.
     """
 
     output: Path
     seeds: list[int]
-    sessions: int = SESSIONS
+    sessions: int
+    folds: int
+    text_signal: float
     flags: tuple[str, ...] = ()
 
     @property
     def corpus(self) -> Path:
         """Folder of the sample corpus."""
         return self.output / "corpus"
+
+    @property
+    def translations(self) -> Path:
+        """The corpus's English, with the dialogue around each line."""
+        return self.corpus / "translations_contextual.jsonl"
 
     @property
     def dataset(self) -> Path:
@@ -70,22 +91,16 @@ def main(argv: list[str] | None = None) -> None:
     options = parse_options(argv)
     claim_folder(options.output)
     say("A synthetic corpus in the layout of KEMDy20")
-    sessions = str(options.sessions)
-    run(["-m", "dataset_script", "sample", str(options.corpus), "--sessions", sessions])
-    say("From the corpus to a data set")
-    translations = options.corpus / "translations_contextual.jsonl"
-    build = ["build", str(options.corpus), "--config", "kemdy20", "--output", str(options.dataset)]
-    run(["-m", "dataset_script", *build, "--translations", str(translations)])
-    print("English: the sample corpus's own contextual translations; no model was asked.")
-    results = {}
+    build_dataset(options)
     for seed in options.seeds:
         for row in ROWS:
             say(f"Training: {row}, seed {seed}")
-            results[row, seed] = train(options, row, seed)
+            train(options, row, seed)
     say("A fresh process loads the checkpoint and answers one held-out utterance")
     predict_in_fresh_process(options)
     say("Exact match on held-out sessions (synthetic speech)")
-    print(format_table(results, options.seeds))
+    print(format_table(options))
+    print(format_gains(options))
 
 
 def parse_options(argv: list[str] | None) -> DemoOptions:
@@ -94,8 +109,10 @@ def parse_options(argv: list[str] | None) -> DemoOptions:
     parser.add_argument("--output", type=Path, default=Path("outputs/demo"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--sessions", type=int, default=SESSIONS)
+    parser.add_argument("--folds", type=int, default=FOLDS)
+    parser.add_argument("--text-signal", type=float, default=1.0)
     known, flags = parser.parse_known_args(argv)
-    return DemoOptions(known.output.resolve(), known.seeds, known.sessions, tuple(flags))
+    return DemoOptions(**{**vars(known), "output": known.output.resolve()}, flags=tuple(flags))
 
 
 def claim_folder(output: Path) -> None:
@@ -115,13 +132,23 @@ def claim_folder(output: Path) -> None:
     (output / MARKER).write_text("Written by `make demo`; each run replaces all of it.\n")
 
 
-def train(options: DemoOptions, row: str, seed: int) -> dict[str, Any]:
-    """Train one row and return what its `metrics.json` holds."""
-    folder = options.run_folder(row, seed)
+def build_dataset(options: DemoOptions) -> None:
+    """Speak the corpus and build the data set from it."""
+    sample = ["sample", str(options.corpus), "--sessions", str(options.sessions)]
+    sample += ["--folds", str(options.folds), "--text-signal", str(options.text_signal)]
+    run(["-m", "dataset_script", *sample])
+    say("From the corpus to a data set")
+    build = ["build", str(options.corpus), "--config", "kemdy20", "--output", str(options.dataset)]
+    build += ["--folds", str(options.folds), "--translations", str(options.translations)]
+    run(["-m", "dataset_script", *build])
+    print("English: the sample corpus's own contextual translations; no model was asked.")
+
+
+def train(options: DemoOptions, row: str, seed: int) -> None:
+    """Train one row."""
     flags = ["--config", str(ROOT / "configs/demo.yaml"), "--dataset", str(options.dataset)]
-    flags += ["--output_dir", str(folder), "--seed", str(seed), *ROWS[row], *options.flags]
-    run([*LAUNCH, str(ROOT / "train.py"), *flags])
-    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    flags += ["--output_dir", str(options.run_folder(row, seed)), "--seed", str(seed)]
+    run([*LAUNCH, str(ROOT / "train.py"), *flags, *ROWS[row], *options.flags])
 
 
 def predict_in_fresh_process(options: DemoOptions) -> None:
@@ -132,10 +159,8 @@ def predict_in_fresh_process(options: DemoOptions) -> None:
     segment = chosen.split("/")[1]
     wav = next((options.corpus / "wav").rglob(f"{segment}.wav"))
     korean = wav.with_suffix(".txt").read_text(encoding="cp949").strip()
-    lines = (options.corpus / "translations_contextual.jsonl").read_text(encoding="utf-8")
-    english = next(
-        row["text_en"] for row in map(json.loads, lines.splitlines()) if row["id"] == chosen
-    )
+    lines = options.translations.read_text(encoding="utf-8").splitlines()
+    english = next(row["text_en"] for row in map(json.loads, lines) if row["id"] == chosen)
     print(f"{chosen} (synthetic)\n  {korean}\n  {english}", flush=True)
     with tempfile.TemporaryDirectory() as elsewhere:
         script = [str(ROOT / "examples/predict.py"), str(options.output / "model")]
@@ -143,32 +168,59 @@ def predict_in_fresh_process(options: DemoOptions) -> None:
         run([*script, str(wav), english], cwd=elsewhere, environment=environment)
 
 
-def format_table(results: dict[tuple[str, int], dict[str, Any]], seeds: list[int]) -> str:
-    """Return the closing table.
-
-    Args:
-        results: content of `metrics.json` by row and seed.
-        seeds: columns of exact match, in this order.
-    """
-    first = next(iter(results.values()))
+def format_table(options: DemoOptions) -> str:
+    """Return the table of scores: each seed's exact match and, over seeds, means of the others."""
+    seeds = options.seeds
     columns = [f"seed {seed}" for seed in seeds] + (["mean"] if len(seeds) > 1 else [])
-    header = f"{'':<20}" + "".join(f"{name:>9}" for name in columns)
-    lines = [header + f"{'macro F1':>11}{'distance':>10}"]
+    lines = [f"{'':<20}" + "".join(f"{name:>9}" for name in [*columns, "macro F1", "distance"])]
     for row in ROWS:
-        tests = [results[row, seed]["test"] for seed in seeds]
+        tests = [read_test_scores(options, row, seed) for seed in seeds]
         scores = [test["exact_match"] for test in tests]
-        shown = scores + ([mean(scores)] if len(seeds) > 1 else [])
-        others = f"{mean(t['f1_macro'] for t in tests):>11.3f}"
-        others += f"{mean(t['distance'] for t in tests):>10.3f}"
-        lines.append(f"{row:<20}" + "".join(f"{score:>9.3f}" for score in shown) + others)
-    constant = first["test"]["constant_exact_match"]
-    lines.append(f"{'the majority answer':<20}" + f"{constant:>9.3f}" * len(columns))
-    sessions = ", ".join(map(str, first["test"]["sessions"]))
+        scores += [mean(scores)] if len(seeds) > 1 else []
+        scores += [mean(test[name] for test in tests) for name in ("f1_macro", "distance")]
+        lines.append(f"{row:<20}" + "".join(f"{score:>9.3f}" for score in scores))
+    test = read_test_scores(options, "joint", seeds[0])
+    constant = f"{test['constant_exact_match']:>9.3f}" * len(columns)
+    lines.append(f"{'the majority answer':<20}{constant}")
+    sessions = ", ".join(map(str, test["sessions"]))
     lines += [
-        f"\nTest sessions {sessions}: {first['test']['utterances']} utterances, synthetic speech.",
+        f"\nTest sessions {sessions}: {test['utterances']} utterances, synthetic speech.",
         "They show that the pipeline works, and nothing about human emotion.",
     ]
     return "\n".join(lines)
+
+
+def read_test_scores(options: DemoOptions, row: str, seed: int) -> dict[str, Any]:
+    """Return the test part of a run's `metrics.json`."""
+    text = (options.run_folder(row, seed) / "metrics.json").read_text(encoding="utf-8")
+    return json.loads(text)["test"]
+
+
+def format_gains(options: DemoOptions) -> str:
+    """Return how much the joint model is above each single modality, paired by session."""
+    by_row = {row: seed_averaged_hits(options, row) for row in ROWS}
+    sessions = [name.split("_")[0] for name in by_row["joint"].index]
+    count = len(set(sessions))
+    lines = [f"\nGain of the joint model, averaged over {len(options.seeds)} seed(s):"]
+    for row in list(ROWS)[1:]:
+        if count < 2:
+            gain = (by_row["joint"] - by_row[row]).mean()
+            lines.append(f"  over {row:<12} {gain:+.3f}")
+            continue
+        gain = paired_session_interval(by_row["joint"], by_row[row], sessions)
+        lines.append(f"  over {row:<12} {gain.mean:+.3f}  [{gain.low:+.3f}, {gain.high:+.3f}]")
+    few = f"; under {SESSIONS_FOR_AN_INTERVAL} sessions, it says little"
+    note = f"95 % session t interval over {count} sessions"
+    return "\n".join([*lines, f"  ({note}{few if count < SESSIONS_FOR_AN_INTERVAL else ''})"])
+
+
+def seed_averaged_hits(options: DemoOptions, row: str) -> pd.Series:
+    """Return each test utterance's share of seeds that got it right, indexed by id."""
+    runs = [
+        correct_items(read_predictions(options.run_folder(row, seed) / "predictions.parquet"))
+        for seed in options.seeds
+    ]
+    return pd.concat(runs, axis=1).mean(axis=1)
 
 
 def say(headline: str) -> None:
