@@ -187,3 +187,12 @@ def test_a_failing_espeak_is_quoted(tmp_path, monkeypatch):
     assert len(speak("좋은 말", delivery))
     with pytest.raises(RuntimeError, match="failed on '나쁜 말' with voice 'm1': no voice left"):
         speak("나쁜 말", delivery)
+
+
+def test_an_espeak_that_writes_no_sound_is_named(tmp_path, monkeypatch):
+    program = tmp_path / "espeak-ng"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RuntimeError, match="failed on '말' with voice 'm1': exit status 0"):
+        speak("말", deliver("m1", np.zeros(4)))
