@@ -105,7 +105,9 @@ def main(argv: list[str] | None = None) -> None:
 
 def parse_options(argv: list[str] | None) -> DemoOptions:
     """Read the command line; what it does not know goes to `train.py`."""
-    parser = argparse.ArgumentParser(prog="python -m kemer.demo", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m kemer.demo", description=__doc__, allow_abbrev=False
+    )
     parser.add_argument("--output", type=Path, default=Path("outputs/demo"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--sessions", type=int, default=SESSIONS)
