@@ -214,10 +214,13 @@ def test_a_dataset_that_cannot_be_loaded_is_named(bench: Path, tmp_path: Path) -
         split_with(bench, dataset_config="kemdy99")
 
 
-def test_a_broken_table_is_one_sentence(bench: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["cut off", "scrambled"])
+def test_a_broken_table_is_one_sentence(bench: Path, tmp_path: Path, damage: str) -> None:
     release = Path(shutil.copytree(bench / "release", tmp_path / "release"))
     shard = rename_shard(release)
-    shard.write_bytes(shard.read_bytes()[:1000])
+    content = shard.read_bytes()
+    middle = content[:1000] + b"\xff" * 20_000 + content[21_000:]
+    shard.write_bytes(content[:1000] if damage == "cut off" else middle)
     with pytest.raises(ValueError, match="cannot be loaded"):
         split_with(bench, dataset=release)
 

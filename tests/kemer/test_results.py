@@ -118,13 +118,21 @@ def test_scores_can_be_computed_again_from_the_predictions(
 
 
 def test_the_majority_answer_is_chosen_on_training_rows(
-    run: tuple[RunArguments, Split], metrics: dict[str, Any]
+    run: tuple[RunArguments, Split], metrics: dict[str, Any], bench: Path, tmp_path: Path
 ) -> None:
     sets = [tuple(sorted(row)) for row in run[1].rows["train"]["emotions"]]
     majority = max(sets, key=sets.count)
     for role in ("validation", "test"):
         truth = [tuple(sorted(row)) for row in run[1].rows[role]["emotions"]]
         assert metrics[role]["constant_exact_match"] == truth.count(majority) / len(truth)
+
+    frame = pd.read_parquet(run[0].paths.predictions)
+    frame["labels_reference"] = [[0, 0, 1, 0, 0, 0, 0]] * len(frame)  # fear, which never occurs
+    arguments, split = prepare(bench, tmp_path)
+    written = write_results(
+        {"validation": frame, "test": frame}, arguments=arguments, split=split, best_step=None
+    )
+    assert written["test"]["constant_exact_match"] == 0.0
 
 
 def test_the_summary_names_sessions_scores_and_files(

@@ -181,8 +181,20 @@ def test_only_training_utterances_are_cut(bench: Path, tmp_path: Path) -> None:
 
 
 def test_a_frozen_encoder_stays_and_all_else_learns(bench: Path, tmp_path: Path) -> None:
+    modes: set[tuple[bool, bool]] = set()
+
+    class Watch(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+            model = others["model"]
+            modes.add((model.speech_encoder.training, model.text_encoder.training))
+
     trainer = make_trainer(
-        bench, tmp_path, freeze_speech_encoder=True, num_train_epochs=2, learning_rate=1e-2
+        bench,
+        tmp_path,
+        callbacks=[Watch()],
+        freeze_speech_encoder=True,
+        num_train_epochs=2,
+        learning_rate=1e-2,
     )
     before = state_of(trainer.model)
     trainer.train()
@@ -193,6 +205,7 @@ def test_a_frozen_encoder_stays_and_all_else_learns(bench: Path, tmp_path: Path)
     }
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed == trainable
+    assert modes == {(False, True)}  # frozen means no dropout either
 
 
 def test_the_convolutions_stay_where_the_rest_of_the_encoder_learns(
