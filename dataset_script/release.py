@@ -17,9 +17,6 @@ should DIR be missing then, the old release is `old` inside it.
 import hashlib
 import json
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +28,7 @@ from .corpus import find_annotation_files, read_synthetic_marker
 from .files import CorpusFolder
 from .folds import DEFAULT_FOLDS, assign_folds, validate_folds, write_folds
 from .layout import SYNTHETIC_MARKER
+from .replacement import replace_folder
 from .report import BuildReport, CorpusError
 
 SHARD_SIZE = "500MB"
@@ -69,7 +67,7 @@ def build_release(
     _check_output(target, reports)
     others = {name: report for name, report in reports.items() if name != config}
     _check_corpus(CorpusFolder(corpus_dir), others, n_folds=n_folds)
-    with _replace_folder(target) as fresh:
+    with replace_folder(target) as fresh:
         report = _write_rows(
             fresh,
             config_name=config,
@@ -122,29 +120,6 @@ def _check_corpus(folder: CorpusFolder, others: dict[str, dict[str, Any]], *, n_
                 f"`output` holds {kinds[0]} {name} and {str(folder.root)!r} is {kinds[1]} corpus; "
                 "keep the two in separate folders."
             )
-
-
-@contextmanager
-def _replace_folder(target: Path) -> Iterator[Path]:
-    """Give a fresh folder beside `target` that takes its place if nothing goes wrong."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # Beside the target, because only within one file system is a rename a single step.
-    work = Path(tempfile.mkdtemp(prefix=f".{target.name}.building-", dir=target.parent))
-    fresh, old = work / "new", work / "old"
-    fresh.mkdir()
-    try:
-        yield fresh
-        try:
-            if target.exists():
-                target.rename(old)
-            fresh.rename(target)
-        except BaseException:
-            if old.exists() and not target.exists():
-                old.rename(target)
-            raise
-    finally:
-        if target.exists() or not old.exists():  # never delete the only copy of a release
-            shutil.rmtree(work)
 
 
 def _write_rows(fresh: Path, **builder_options: Any) -> BuildReport:

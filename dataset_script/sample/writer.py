@@ -11,11 +11,7 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
-import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +25,7 @@ from ..layout import (
     SYNTHETIC_MARKER,
     TRANSCRIPT_ENCODING_KEMDY20,
 )
+from ..replacement import replace_folder
 from .consensus import calibrate_neutral, tabulate_consensus
 from .generative import LINE_KINDS
 from .lexicon import EVENTS, load_lexicon
@@ -78,7 +75,7 @@ def write_sample_corpus(directory: str | Path, options: SampleOptions) -> int:
     numbers = range(1, options.sessions + 1)
     sessions = [draw_session(number, options, lexicon, neutral_bias=bias) for number in numbers]
     total = sum(len(session.turns) for session in sessions)
-    with _replace_folder(directory) as corpus:
+    with replace_folder(directory) as corpus:
         with tqdm(total=total, desc="speaking", unit="utterance") as progress:
             for session in sessions:
                 _write_session(corpus, session, progress)
@@ -105,29 +102,6 @@ def _refuse_other_content(directory: Path) -> None:
             f"`{directory}` holds `{foreign[0]}`, which is no part of a sample corpus and would be "
             "lost; move it away, or choose another folder."
         )
-
-
-@contextmanager
-def _replace_folder(target: Path) -> Iterator[Path]:
-    """Give a fresh folder beside `target` that takes its place if nothing goes wrong."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # Beside the target, because only within one file system is a rename a single step.
-    work = Path(tempfile.mkdtemp(prefix=f".{target.name}.sample-", dir=target.parent))
-    fresh, old = work / "new", work / "old"
-    fresh.mkdir()
-    try:
-        yield fresh
-        try:
-            if target.exists():
-                target.rename(old)
-            fresh.rename(target)
-        except BaseException:
-            if old.exists() and not target.exists():
-                old.rename(target)
-            raise
-    finally:
-        if target.exists() or not old.exists():  # never delete the only copy of a corpus
-            shutil.rmtree(work)
 
 
 def _write_session(corpus: Path, session: Session, progress: tqdm) -> None:
