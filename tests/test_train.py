@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import torch
 from datasets import Audio, load_dataset
+from safetensors.torch import load_file
 
 import train
 from configuration_kemer import EMOTIONS
@@ -20,7 +21,13 @@ from kemer.batches import UtteranceCollator, UtteranceDataset
 from kemer.command_line import parse_arguments
 from modeling_kemer import KemerModel
 from processing_kemer import KemerProcessor
-from tests.kemer.release import make_encoders, make_release, run_flags
+from tests.kemer.release import (
+    LOGS_VARIABLE,
+    make_encoders,
+    make_release,
+    run_flags,
+    run_train,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = "text_en"
@@ -55,7 +62,7 @@ def run_python(
 
 def train_here(bench: Path, output: Path, **settings: object) -> dict[str, Any]:
     """Train in this process; return what `metrics.json` holds."""
-    train.main(parse_arguments(run_flags(bench, output, **settings)))
+    run_train(parse_arguments(run_flags(bench, output, **settings)))
     return json.loads((output / "metrics.json").read_text())
 
 
@@ -64,6 +71,7 @@ def fail_here(
 ) -> str:
     """Run `train.py` as a script in this process; return the one line that it ends with."""
     monkeypatch.setattr(sys, "argv", ["train.py", *flags])
+    monkeypatch.setenv(LOGS_VARIABLE, "")  # put back when the test ends
     capsys.readouterr()
     with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
@@ -125,6 +133,33 @@ def test_the_papers_two_stages(bench: Path, tmp_path: Path) -> None:
         together = getattr(models["joint"], f"{name}_encoder").state_dict()
         assert alone.keys() == together.keys()
         assert all(torch.equal(alone[key], together[key]) for key in alone)
+
+
+def test_a_seed_repeats_its_run_and_another_does_not(bench: Path, tmp_path: Path) -> None:
+    found = []
+    for name, seed in (("first", 1), ("again", 1), ("other", 2)):
+        torch.manual_seed(len(name) + len(found))  # what happened before has no say
+        train_here(bench, tmp_path / name, speech_encoder="none", seed=seed)
+        found.append(load_file(tmp_path / name / "model/model.safetensors"))
+    first, again, other = found
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    assert not torch.equal(first["emotion_head.weight"], other["emotion_head.weight"])
+
+
+def test_the_settings_of_the_data_reach_the_trainer(
+    bench: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class ReachedError(Exception):
+        pass
+
+    def build(*parts: object, **settings: object) -> None:
+        assert settings["max_train_seconds"] == 0.15
+        assert settings["text_column"] == "text_ko"
+        raise ReachedError
+
+    monkeypatch.setattr(train, "build_trainer", build)
+    with pytest.raises(ReachedError):
+        train_here(bench, tmp_path / "run", max_train_seconds=0.15, text_column="text_ko")
 
 
 def test_two_processes_answer_every_utterance_once(bench: Path, tmp_path: Path) -> None:

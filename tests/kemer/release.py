@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from transformers import (
     SpeechT5FeatureExtractor,
@@ -17,6 +18,7 @@ from transformers import (
     set_seed,
 )
 
+import train
 from dataset_script.release import build_release
 from kemer.arguments import RunArguments
 from kemer.command_line import parse_arguments
@@ -26,6 +28,7 @@ from kemer.training import KemerTrainer, build_trainer
 from tests import tiny
 from tests.dataset_script.corpus_files import Segment, write_corpus
 
+LOGS_VARIABLE = "TENSORBOARD_LOGGING_DIR"
 SESSIONS = 5
 UTTERANCES = 4 * SESSIONS
 EMPTY_TEXT = "kemdy20/Sess03_script01_User005F_001"
@@ -162,3 +165,10 @@ def make_trainer(
         max_train_seconds=arguments.data.max_train_seconds,
         callbacks=callbacks,
     )
+
+
+def run_train(arguments: RunArguments) -> None:
+    """Run `train.py` in this process, and take back what it leaves in the environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(LOGS_VARIABLE, "")
+        train.main(arguments)

@@ -9,14 +9,13 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file
 
-import train
 from kemer import results
 from kemer.arguments import RunArguments
 from kemer.data import Split
 from kemer.results import git_commit, save_model, summarise, write_results
 from kemer.scoring import PREDICTION_COLUMNS, score
 from tests import tiny
-from tests.kemer.release import prepare
+from tests.kemer.release import prepare, run_train
 
 ROOT = Path(__file__).resolve().parents[2]
 PICKLES = {".bin", ".pt", ".pth", ".pkl"}
@@ -27,7 +26,7 @@ def run(bench: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[RunArgum
     """A finished run of the joint model: what it was told, and its fold."""
     settings = {"num_train_epochs": 2, "seed": 5, "metric_for_best_model": "joint_loss"}
     prepared = prepare(bench, tmp_path_factory.mktemp("run") / "run", **settings)
-    train.main(prepared[0])
+    run_train(prepared[0])
     return prepared
 
 
