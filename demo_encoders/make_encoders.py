@@ -106,10 +106,11 @@ def write_corpus(work: Path) -> None:
 
 
 def train(work: Path, name: str) -> None:
-    """Train one encoder with its heads."""
+    """Train one encoder with its heads, in place of an earlier run in the work folder."""
+    shutil.rmtree(work / name, ignore_errors=True)
     flags = ["--config", str(HERE / f"{name}.yaml"), "--dataset", str(work / "dataset")]
     flags += [f"--{name}_encoder", str(work / "random" / name), "--output_dir", str(work / name)]
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "1"]
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--quiet", "--num_processes", "1"]
     subprocess.run([*command, "train.py", *flags], check=True, cwd=HERE.parent)
 
 

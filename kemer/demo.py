@@ -41,8 +41,8 @@ ROWS = {
     "speech only": ["--text_encoder", "none"],
     "text only": ["--speech_encoder", "none", "--freeze_speech_encoder", "false"],
 }
-LAUNCH = ["-m", "accelerate.commands.launch", "--num_processes", "1", "--num_machines", "1"]
-LAUNCH += ["--mixed_precision", "no", "--dynamo_backend", "no"]
+LAUNCH = ["-m", "accelerate.commands.launch", "--quiet", "--num_processes", "1"]
+LAUNCH += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
 
 
 @dataclass(frozen=True)
