@@ -110,8 +110,7 @@ def train(work: Path, name: str) -> None:
     shutil.rmtree(work / name, ignore_errors=True)
     flags = ["--config", str(HERE / f"{name}.yaml"), "--dataset", str(work / "dataset")]
     flags += [f"--{name}_encoder", str(work / "random" / name), "--output_dir", str(work / name)]
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--quiet", "--num_processes", "1"]
-    subprocess.run([*command, "train.py", *flags], check=True, cwd=HERE.parent)
+    subprocess.run([sys.executable, "train.py", *flags], check=True, cwd=HERE.parent)
 
 
 def take_encoder(work: Path, name: str) -> None:
