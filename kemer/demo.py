@@ -211,7 +211,7 @@ def format_gains(options: DemoOptions) -> str:
             continue
         gain = paired_session_interval(by_row["joint"], by_row[row], sessions)
         lines.append(f"  over {row:<12} {gain.mean:+.3f}  [{gain.low:+.3f}, {gain.high:+.3f}]")
-    few = f"; under {SESSIONS_FOR_AN_INTERVAL} sessions, it says little"
+    few = f"; rough, under {SESSIONS_FOR_AN_INTERVAL} sessions"
     note = f"95 % session t interval over {count} sessions"
     return "\n".join([*lines, f"  ({note}{few if count < SESSIONS_FOR_AN_INTERVAL else ''})"])
 

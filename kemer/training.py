@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import Trainer, TrainerCallback
+from transformers import ProgressCallback, Trainer, TrainerCallback
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
 from kemer.arguments import KemerTrainingArguments, RunPaths
 from kemer.batches import UtteranceCollator, UtteranceDataset
 from kemer.data import Split
 from kemer.evaluation import ValidationScores
+from kemer.progress import EpochProgress
 from modeling_kemer import KemerModel
 from processing_kemer import KemerProcessor
 
@@ -157,7 +158,7 @@ def build_trainer(
         the trainer.
     """
     train, validation = split.rows["train"], split.rows["validation"]
-    return KemerTrainer(
+    trainer = KemerTrainer(
         model=model,
         args=arguments,
         data_collator=UtteranceCollator(
@@ -175,6 +176,10 @@ def build_trainer(
         ),
         callbacks=callbacks,
     )
+    if not arguments.disable_tqdm:
+        trainer.remove_callback(ProgressCallback)
+        trainer.add_callback(EpochProgress)
+    return trainer
 
 
 def find_checkpoint(arguments: KemerTrainingArguments, paths: RunPaths) -> str | None:

@@ -74,7 +74,7 @@ def test_gains_are_paired_by_session(finished: DemoOptions) -> None:
     # One of three in session 1, none of two in session 2: the mean is 0.2 with an interval.
     assert "over speech only  +0.200" in lines[2]
     assert "[" in lines[2]
-    assert "2 sessions" in lines[-1] and "says little" in lines[-1]
+    assert "2 sessions" in lines[-1] and "rough" in lines[-1]
 
 
 def test_unknown_flags_go_to_the_training() -> None:
