@@ -33,7 +33,8 @@ if [ -n "$missing" ]; then
     DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq $missing >/dev/null
 fi
 
-[ -x .venv/bin/python ] || "$PYTHON" -m venv .venv
+# An environment whose making was interrupted has a Python and no pip: it is made again.
+.venv/bin/python -m pip --version >/dev/null 2>&1 || "$PYTHON" -m venv --clear .venv
 echo "set-up: installing Python packages into .venv (about 5 GB)"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check \
     --constraint constraints.txt --editable '.[dev]'

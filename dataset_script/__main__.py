@@ -57,9 +57,9 @@ def make_parser(*, with_sample: bool = False) -> argparse.ArgumentParser:
     build.add_argument(
         "--folds",
         type=int,
-        default=DEFAULT_FOLDS,
         metavar="N",
-        help="number of folds over the sessions (default: %(default)s)",
+        help=f"number of folds over the sessions (default: {DEFAULT_FOLDS}, or what a synthetic "
+        "corpus was spoken for)",
     )
     build.add_argument(
         "--keep-markers",

@@ -68,7 +68,7 @@ class Kemdy20Corpus:
                 "segment; unpack the version that comes with the recordings."
             )
         self._txts = self._index_segments(".txt")
-        self._transcripts = {key: folder.read(name) for key, name in self._txts.items()}
+        self._transcripts = self._read_transcripts()
         self._encoding = decide_encoding(
             self._transcripts.values(), default=TRANSCRIPT_ENCODING_KEMDY20
         )
@@ -82,12 +82,17 @@ class Kemdy20Corpus:
             if name is None:
                 self._report_row(annotation, "missing_wav", message="it has no wav", dropped=True)
                 continue
-            wav = self._folder.read(name)
             try:
+                wav = self._folder.read(name)
                 facts = inspect_wav(wav)
-            except BadWavError as error:
+            except (BadWavError, OSError) as error:
+                broken = isinstance(error, BadWavError)
                 self._report_row(
-                    annotation, error.kind, message=f"the wav {error}", dropped=True, file=name
+                    annotation,
+                    error.kind if broken else "unreadable_wav",
+                    message=f"the wav {error if broken else _cannot_be_read(error)}",
+                    dropped=True,
+                    file=name,
                 )
                 continue
             yield Record(annotation, wav, facts, self._decode_transcript(annotation))
@@ -99,7 +104,14 @@ class Kemdy20Corpus:
             for copy in names[1:]:
                 message = f"this copy was ignored, {names[0]} was read"
                 self._report.add_problem("duplicate_file", copy, message=message)
-            rows += read_annotation_kemdy20(names[0], self._folder.read(names[0]), self._report)
+            try:
+                content = self._folder.read(names[0])
+            except OSError as error:
+                self._report.add_problem(
+                    "annotation_file", names[0], message=f"the file {_cannot_be_read(error)}"
+                )
+                continue
+            rows += read_annotation_kemdy20(names[0], content, self._report)
         rows = self._drop_repeated(rows)
         if not rows:
             first = next((f"{p.place}: {p.message}" for p in self._report.problems), "no data row")
@@ -108,6 +120,19 @@ class Kemdy20Corpus:
                 f"usable row; the first problem is {first}."
             )
         return rows
+
+    def _read_transcripts(self) -> dict[str, bytes]:
+        """The bytes of every transcript that the system can read; the others are named."""
+        contents = {}
+        for segment_id, name in self._txts.items():
+            try:
+                contents[segment_id] = self._folder.read(name)
+            except OSError as error:
+                message = f"the transcript {_cannot_be_read(error)}; its row was kept"
+                self._report.add_problem(
+                    "unreadable_transcript", name, segment_id=segment_id, message=message
+                )
+        return contents
 
     def _drop_repeated(self, rows: list[Annotation]) -> list[Annotation]:
         first: dict[str, Annotation] = {}
@@ -135,6 +160,8 @@ class Kemdy20Corpus:
         segment_id = annotation.segment_id
         if segment_id not in self._transcripts:
             self._report.missing_transcripts += 1
+            if segment_id in self._txts:
+                return ""  # named when it could not be read
             expected = str(PurePosixPath(self._wavs[segment_id]).with_suffix(".txt"))
             message = "there is no such transcript"
             self._report_row(annotation, "missing_transcript", message=message, file=expected)
@@ -203,6 +230,10 @@ class Kemdy20Corpus:
                 self._report.add_problem(
                     "shared_user", annotation.file, line=annotation.line, message=message
                 )
+
+
+def _cannot_be_read(error: OSError) -> str:
+    return f"cannot be read by this system ({error.strerror}): mend or replace it"
 
 
 def find_annotation_files(folder: CorpusFolder) -> dict[int, list[str]]:

@@ -48,7 +48,8 @@ class CorpusFolder:
         """
         digest = hashlib.sha256()
         for name in self.names:
-            status = (self.root / name).stat()
+            # Of a link itself, not of its target, which may be gone: reading it will say so.
+            status = (self.root / name).lstat()
             digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
         return digest.hexdigest()[:16]
 

@@ -41,7 +41,7 @@ def build_release(
     *,
     config: str,
     translations: str | Path | None = None,
-    n_folds: int = DEFAULT_FOLDS,
+    n_folds: int | None = None,
     keep_markers: bool = False,
 ) -> dict[str, Any]:
     """Build one corpus into a release folder.
@@ -51,7 +51,8 @@ def build_release(
         output: the release; made if missing, its `config` replaced if it is there.
         config: which corpus it is, such as `kemdy20`.
         translations: JSON Lines of `{"id", "text_en"}`.
-        n_folds: number of folds over the sessions.
+        n_folds: number of folds over the sessions; by default that which a synthetic corpus was
+            spoken for, else `DEFAULT_FOLDS`.
         keep_markers: leave transcribers' marks in `text_ko`.
 
     Returns:
@@ -59,14 +60,17 @@ def build_release(
 
     Raises:
         CorpusError: if the corpus or the translations cannot be used, `output` holds something
-            that is no release, or a synthetic corpus would share a release with a real one.
+            that is no release, a synthetic corpus would share a release with a real one, or was
+            spoken for another number of folds.
         ValueError: if `n_folds` does not suit the number of sessions.
     """
     target = Path(output).expanduser().resolve()
     reports = read_reports(target)
     _check_output(target, reports)
     others = {name: report for name, report in reports.items() if name != config}
-    _check_corpus(CorpusFolder(corpus_dir), others, n_folds=n_folds)
+    folder = CorpusFolder(corpus_dir)
+    n_folds = _choose_folds(folder, n_folds)
+    _check_corpus(folder, others, n_folds=n_folds)
     with replace_folder(target) as fresh:
         report = _write_rows(
             fresh,
@@ -107,6 +111,19 @@ def _check_output(target: Path, reports: dict[str, Any]) -> None:
             f"`output` {str(target)!r} is not empty and is no release of this program; "
             "give a new or empty folder."
         )
+
+
+def _choose_folds(folder: CorpusFolder, n_folds: int | None) -> int:
+    """Return the number of folds; a synthetic corpus has its voices dealt for one number only."""
+    marker = read_synthetic_marker(folder) or {}
+    spoken_for = marker.get("folds")
+    if n_folds is not None and spoken_for is not None and n_folds != spoken_for:
+        raise CorpusError(
+            f"`n_folds` is {n_folds} and the voices of {str(folder.root)!r} were dealt for "
+            f"{spoken_for} folds: a voice would be on both sides of a fold; leave `--folds` out, "
+            f"or speak the corpus with `sample --folds {n_folds}`."
+        )
+    return n_folds or spoken_for or DEFAULT_FOLDS
 
 
 def _check_corpus(folder: CorpusFolder, others: dict[str, dict[str, Any]], *, n_folds: int) -> None:
@@ -160,7 +177,13 @@ def _hash_files(paths: list[Path]) -> str:
 
 
 def _write_folds(report: BuildReport, path: Path, *, n_folds: int) -> None:
-    rows = assign_folds(report.sessions, n_folds=n_folds)
+    try:
+        rows = assign_folds(report.sessions, n_folds=n_folds)
+    except ValueError as error:
+        lost = next((found for found in report.problems if found.kind == "annotation_file"), None)
+        if lost is None:
+            raise
+        raise CorpusError(f"{lost.place}: {lost.message}. Without its session, {error}") from error
     validate_folds(rows, sessions=report.sessions)
     path.parent.mkdir()
     report.options["n_folds"] = n_folds

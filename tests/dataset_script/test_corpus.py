@@ -214,3 +214,27 @@ def test_a_synthetic_corpus_says_so_from_any_root_above_it(corpus):
         marker.write_text(bad)
         with pytest.raises(CorpusError, match="`synthetic.json` of the corpus is"):
             _open(corpus.root)
+
+
+def test_files_that_the_system_cannot_read_are_named_and_the_rest_stands(corpus):
+    wav, txt, other = corpus.segments[0], corpus.segments[1], corpus.segments[2]
+    for path in (corpus.wav(wav), corpus.txt(txt)):
+        path.unlink()
+        path.symlink_to(corpus.root / "gone")
+    (corpus.root / "wav" / "dangling.wav").symlink_to(corpus.root / "gone")
+    records, report = _read(corpus.root)
+    assert len(records) == len(corpus.segments) - 1
+    assert records[0].annotation.segment_id == txt.segment_id and records[0].transcript == ""
+    assert records[1].transcript == other.text
+    assert sorted(_kinds(report)) == ["unreadable_transcript", "unreadable_wav"]
+    assert (report.missing_transcripts, report.rows_dropped) == (1, 1)
+    assert all("No such file" in problem.message for problem in report.problems)
+    assert CorpusFolder(corpus.root).fingerprint()
+
+
+def test_an_annotation_file_that_cannot_be_read_is_named(corpus):
+    corpus.annotation(2).unlink()
+    corpus.annotation(2).symlink_to(corpus.root / "gone")
+    records, report = _read(corpus.root)
+    assert {record.annotation.session for record in records} == {1, 3}
+    assert "annotation_file" in _kinds(report)

@@ -1,7 +1,9 @@
 import math
+from pathlib import Path
 
 import pytest
 
+from dataset_script import folds
 from dataset_script.folds import (
     FoldRow,
     assign_folds,
@@ -115,3 +117,9 @@ def test_a_bad_file_is_named(tmp_path, text, message):
     with pytest.raises(ValueError, match=message) as caught:
         read_folds(tmp_path / "folds.csv")
     assert "folds.csv" in str(caught.value)
+
+
+@pytest.mark.parametrize(("corpus", "sessions"), [("kemdy19", 20), ("kemdy20", 40)])
+def test_the_folds_of_the_real_corpora_are_files_of_the_repository(corpus, sessions):
+    path = Path(folds.__file__).parent / "folds" / f"{corpus}.csv"
+    assert read_folds(path) == assign_folds(range(1, sessions + 1), n_folds=5)

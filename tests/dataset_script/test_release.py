@@ -321,3 +321,20 @@ def test_a_synthetic_corpus_marks_its_release_and_stays_apart(release, tmp_path)
     (release / "reports" / "kemdy20.json").rename(release / "reports" / "kemdy19.json")
     with pytest.raises(CorpusError, match="a real kemdy19 and .* a synthetic corpus"):
         _build(corpus, release)
+
+
+def test_folds_that_a_broken_annotation_file_spoils_are_blamed_on_it(tmp_path):
+    corpus = write_corpus(tmp_path / "corpus", make_segments(3, turns=1))
+    corpus.annotation(2).write_text("too,few,columns\n")
+    with pytest.raises(CorpusError, match=r"annotation/Sess02_eval\.csv.*n_folds"):
+        _build(corpus, tmp_path / "release")
+    assert not (tmp_path / "release").exists()
+
+
+def test_a_synthetic_corpus_is_divided_as_its_voices_were_dealt(tmp_path):
+    corpus = write_corpus(tmp_path / "sample", make_segments(4, turns=1))
+    (corpus.root / "synthetic.json").write_text('{"folds": 4}')
+    with pytest.raises(CorpusError, match="dealt for 4 folds: a voice would be on both sides"):
+        _build(corpus, tmp_path / "release", n_folds=3)
+    report = build_release(corpus.root, tmp_path / "release", config="kemdy20")
+    assert report["options"]["n_folds"] == 4
