@@ -49,7 +49,10 @@ class ModelArguments:
     )
     from_scratch: bool = field(
         default=False,
-        metadata={"help": "Keep the encoders' architecture but draw their weights at random."},
+        metadata={
+            "help": "Keep the encoders' architecture but draw their weights at random; nothing is "
+            "frozen then."
+        },
     )
     freeze_speech_encoder: bool = field(
         default=False, metadata={"help": "Keep the speech encoder as it is (paper, stage 2)."}
@@ -79,20 +82,10 @@ class ModelArguments:
             raise ValueError(
                 "`speech_encoder` and `text_encoder` are both missing; name one of them at least."
             )
-        frozen = (self.speech_encoder is not None and self.freeze_speech_encoder) or (
-            self.text_encoder is not None and self.freeze_text_encoder
-        )
-        if self.from_scratch and frozen:
-            raise ValueError(
-                "`from_scratch` draws the encoders at random and a frozen encoder never learns; "
-                "set `freeze_speech_encoder` and `freeze_text_encoder` to false, or drop "
-                "`from_scratch`."
-            )
-        if self.from_scratch and self.speech_encoder is not None and self.freeze_feature_encoder:
-            raise ValueError(
-                "`from_scratch` draws the convolutions at random; set `freeze_feature_encoder` "
-                "to false so that they learn."
-            )
+        if self.from_scratch:
+            # What is drawn at random has to learn.
+            self.freeze_speech_encoder = self.freeze_text_encoder = False
+            self.freeze_feature_encoder = False
 
 
 @dataclass

@@ -12,6 +12,7 @@ controls are the same program with other options:
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import shutil
@@ -25,6 +26,7 @@ from typing import Any
 
 import pandas as pd
 
+from kemer.command_line import parse_arguments
 from kemer.scoring import (
     SESSIONS_FOR_AN_INTERVAL,
     correct_items,
@@ -89,6 +91,7 @@ class DemoOptions:
 def main(argv: list[str] | None = None) -> None:
     """Run the demo."""
     options = parse_options(argv)
+    refuse_wrong_flags(options)
     claim_folder(options.output)
     say("A synthetic corpus in the layout of KEMDy20")
     build_dataset(options)
@@ -115,6 +118,19 @@ def parse_options(argv: list[str] | None) -> DemoOptions:
     parser.add_argument("--text-signal", type=float, default=1.0)
     known, flags = parser.parse_known_args(argv)
     return DemoOptions(**{**vars(known), "output": known.output.resolve()}, flags=tuple(flags))
+
+
+def refuse_wrong_flags(options: DemoOptions) -> None:
+    """Let `train.py`'s parser look at its flags now, not after the corpus has been spoken.
+
+    Raises:
+        SystemExit: if one of them is wrong.
+    """
+    for row, seed in itertools.product(ROWS, options.seeds):
+        try:
+            parse_arguments(training_flags(options, row, seed))
+        except ValueError as error:
+            sys.exit(f"kemer.demo: {error}")
 
 
 def claim_folder(output: Path) -> None:
@@ -148,9 +164,14 @@ def build_dataset(options: DemoOptions) -> None:
 
 def train(options: DemoOptions, row: str, seed: int) -> None:
     """Train one row."""
+    run([*LAUNCH, str(ROOT / "train.py"), *training_flags(options, row, seed)])
+
+
+def training_flags(options: DemoOptions, row: str, seed: int) -> list[str]:
+    """Return the flags of `train.py` for one row."""
     flags = ["--config", str(ROOT / "configs/demo.yaml"), "--dataset", str(options.dataset)]
     flags += ["--output_dir", str(options.run_folder(row, seed)), "--seed", str(seed)]
-    run([*LAUNCH, str(ROOT / "train.py"), *flags, *ROWS[row], *options.flags])
+    return [*flags, *ROWS[row], *options.flags]
 
 
 def predict_in_fresh_process(options: DemoOptions) -> None:

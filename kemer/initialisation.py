@@ -76,6 +76,11 @@ def _naming_checkpoints(arguments: ModelArguments, *others: type[Exception]) -> 
     given = {"speech_encoder": arguments.speech_encoder, "text_encoder": arguments.text_encoder}
     named = {name: checkpoint for name, checkpoint in given.items() if checkpoint is not None}
     for name, checkpoint in named.items():
+        if checkpoint.count("/") > 1 and not Path(checkpoint).exists():
+            raise ValueError(
+                f"`{name}` is {checkpoint!r}, which does not exist; where it is the `model` of "
+                "another run (stage 1 of the paper), train that first."
+            )
         if Path(checkpoint).is_dir() and not (Path(checkpoint) / "config.json").is_file():
             raise ValueError(
                 f"`{name}` is {checkpoint!r}, a folder without `config.json`; name one that "

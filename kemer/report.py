@@ -5,6 +5,7 @@ Stands last in the pipeline: `scoring` computes what it shows, `figures` draws w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -70,12 +71,18 @@ def markdown_table(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, ruler, *rows])
 
 
-def scores_section(predictions: pd.DataFrame, scores: dict[str, float]) -> str:
+def scores_section(
+    predictions: pd.DataFrame,
+    scores: dict[str, float],
+    *,
+    constant_chosen_on: Sequence[Sequence[int]] | None,
+) -> str:
     """Writes the table of scores: each corpus in a column, and all together where there are more.
 
     Args:
         predictions: the table of `scoring.read_predictions`.
         scores: the scores of all rows.
+        constant_chosen_on: as in `write_report`.
 
     Returns:
         The section in Markdown.
@@ -87,7 +94,11 @@ def scores_section(predictions: pd.DataFrame, scores: dict[str, float]) -> str:
     else:
         results = {corpus: score(part) for corpus, part in parts.items()} | {"all": scores}
         parts["all"] = predictions
-    answers = {name: constant_answer(parts[name]["labels_reference"]) for name in results}
+    answers = {
+        name: constant_answer(parts[name]["labels_reference"], chosen_on=constant_chosen_on)
+        for name in results
+    }
+    origin = "these references" if constant_chosen_on is None else "the training sessions"
     rows = [["utterances", *(f"{len(parts[name]):,}" for name in results)]]
     rows += [[text, *(number(s[key]) for s in results.values())] for text, key in HEADLINES]
     rows.insert(
@@ -100,7 +111,7 @@ def scores_section(predictions: pd.DataFrame, scores: dict[str, float]) -> str:
     )
     return (
         f"## Scores\n\n{markdown_table(['score', *results], rows)}\n\n"
-        "The majority answer gives every utterance the most frequent label set of these references "
+        f"The majority answer gives every utterance the most frequent label set of {origin} "
         f"({majority}). F1 and recall of an emotion that nobody has are 0; Pearson's r with a "
         "constant is undefined."
     )
@@ -156,7 +167,12 @@ def sessions_section(predictions: pd.DataFrame) -> str:
 
 
 def write_report(
-    predictions: pd.DataFrame | str | Path, output_dir: str | Path, *, title: str, synthetic: bool
+    predictions: pd.DataFrame | str | Path,
+    output_dir: str | Path,
+    *,
+    title: str,
+    synthetic: bool,
+    constant_chosen_on: Sequence[Sequence[int]] | None = None,
 ) -> Path:
     """Writes `report.md`, `confusion.png` and `valence_arousal.png`.
 
@@ -165,6 +181,8 @@ def write_report(
         output_dir: the folder to write to; it is made where it is not there.
         title: what the run is called, on the page and on both figures.
         synthetic: whether the speech is synthetic; the page and both figures then say so.
+        constant_chosen_on: (items, 7) the label sets whose majority is the constant answer shown,
+            such as those of the training sessions; None takes the references themselves.
 
     Returns:
         The path of `report.md`.
@@ -185,7 +203,7 @@ def write_report(
     sections = [
         f"# {shown}",
         *([SYNTHETIC_NOTE] if synthetic else []),
-        scores_section(predictions, scores),
+        scores_section(predictions, scores, constant_chosen_on=constant_chosen_on),
         emotions_section(predictions, scores),
         f"## Valence and arousal\n\n![Predicted against reference]({VALENCE_AROUSAL_FILE})",
         sessions_section(predictions),

@@ -93,6 +93,7 @@ def write_results(
         paths.report,
         title=f"{paths.root.name}, test sessions of fold {arguments.data.fold}",
         synthetic=split.synthetic,
+        constant_chosen_on=train_labels,
     )
     text = json.dumps(results, indent=2, ensure_ascii=False, allow_nan=False)
     paths.metrics.write_text(text + "\n", encoding="utf-8")
@@ -118,7 +119,7 @@ def _describe_run(
         "seed": training.seed,
         "epochs": training.num_train_epochs,
         "best_step": best_step,
-        "chosen_by": training.metric_for_best_model,
+        "chosen_by": None if best_step is None else training.metric_for_best_model,
         "learning_rate": training.learning_rate,
         "lr_scheduler_type": str(training.lr_scheduler_type.value),
         "warmup_steps": training.warmup_steps,

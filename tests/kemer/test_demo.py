@@ -15,6 +15,7 @@ from kemer.demo import (
     claim_folder,
     format_gains,
     format_table,
+    main,
     parse_options,
 )
 from tests.kemer.predictions import NEUTRAL, make_predictions
@@ -110,6 +111,16 @@ def test_the_whole_demo_runs(tmp_path: Path) -> None:
     assert "valence" in done.stdout.split("A fresh process")[1]
     assert (tmp_path / "demo/model/model.safetensors").is_file()
     assert (tmp_path / "demo/text_only/metrics.json").is_file()
+
+
+def test_a_wrong_flag_ends_the_demo_before_it_touches_anything(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    claim_folder(tmp_path / "demo")
+    (tmp_path / "demo" / "metrics.json").write_text("{}")
+    with pytest.raises(SystemExit, match="`--learnin_rate` .*did you mean `learning_rate`"):
+        main(["--output", str(tmp_path / "demo"), "--learnin_rate", "1"])
+    assert (tmp_path / "demo" / "metrics.json").is_file()
 
 
 def test_a_step_that_fails_ends_the_demo_with_its_message(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from kemer import report
 from kemer.scoring import score
-from tests.kemer.predictions import make_predictions
+from tests.kemer.predictions import NEUTRAL, make_predictions
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,6 +46,19 @@ def test_the_page_shows_the_scores(tmp_path):
     assert "| kemdy20, session 1 | 3 | 0.667 |" in lines
     assert "| kemdy20, session 2 | 2 | 0.500 |" in lines
     assert "No interval is given for one run" in page
+
+
+def test_the_majority_answer_may_be_the_training_sessions(tmp_path):
+    report.write_report(
+        make_predictions(),
+        tmp_path / "report",
+        title="Run 7",
+        synthetic=True,
+        constant_chosen_on=[NEUTRAL, NEUTRAL, [0, 0, 0, 0, 1, 0, 0]],
+    )
+    page = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+    assert "| exact match of the majority answer | 0.200 |" in page
+    assert "label set of the training sessions (kemdy20: neutral)" in page
 
 
 def test_corpora_are_shown_apart_and_then_together(tmp_path):
