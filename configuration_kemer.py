@@ -14,6 +14,7 @@ from copy import deepcopy
 from typing import Any
 
 from transformers import CONFIG_MAPPING, AutoConfig, PretrainedConfig
+from transformers.activations import ACT2FN
 
 EMOTIONS = ("surprise", "angry", "fear", "neutral", "sad", "disgust", "happy")
 """The seven emotions of KEMDy in the order of every label vector."""
@@ -38,6 +39,9 @@ _BOOKKEEPING_FIELDS = (
     "torch_dtype",
     "transformers_version",
 )
+
+# Fields that name the activation functions of an encoder, in one family or another.
+_ACTIVATION_FIELDS = ("activation", "feat_extract_activation", "hidden_act")
 
 # What transformers itself passes to a configuration beside the fields that it stores.
 _LIBRARY_ARGUMENTS = (
@@ -240,7 +244,42 @@ def _validate_encoder(field: str, config: PretrainedConfig) -> None:
             f"`{field}` has `hidden_size` {hidden_size} and {heads} attention heads; allowed are "
             "positive numbers of which the second divides the first."
         )
-    if field == "speech_config" and getattr(config, "add_adapter", False):
+    layers_field = config.attribute_map.get("num_hidden_layers", "num_hidden_layers")
+    if not _is_integer(config.num_hidden_layers) or config.num_hidden_layers < 1:
+        raise ValueError(
+            f"`{field}` has `{layers_field}` {config.num_hidden_layers!r}; allowed is a whole "
+            "number from 1 up."
+        )
+    _check_rates_and_activations(field, config.to_dict())
+    if field == "speech_config":
+        _check_speech_encoder(config)
+
+
+def _check_rates_and_activations(field: str, values: dict[str, Any]) -> None:
+    """Raise ValueError unless dropout and LayerDrop are in [0, 1) and activations are known."""
+    for name, value in values.items():
+        is_rate = "dropout" in name or "layerdrop" in name
+        if not is_rate or value is None or name.startswith(("decoder_", "speech_decoder_")):
+            continue  # SpeechT5's configuration describes a decoder, too, which KEMER leaves out
+        if not _is_number(value) or not 0 <= value < 1:
+            raise ValueError(f"`{field}` has `{name}` {value!r}; allowed is a number in [0, 1).")
+    for name in _ACTIVATION_FIELDS:
+        value = values.get(name, "gelu")
+        if not isinstance(value, str) or value not in ACT2FN:
+            raise ValueError(
+                f"`{field}` has `{name}` {value!r}; allowed is one of {', '.join(sorted(ACT2FN))}."
+            )
+
+
+def _check_speech_encoder(config: PretrainedConfig) -> None:
+    """Raise ValueError for what only a speech encoder can have wrong."""
+    groups = config.num_conv_pos_embedding_groups
+    if not _is_integer(groups) or groups < 1 or config.hidden_size % groups != 0:
+        raise ValueError(
+            f"`speech_config` has `num_conv_pos_embedding_groups` {groups!r}; allowed is a divisor "
+            f"of `hidden_size`, {config.hidden_size}."
+        )
+    if getattr(config, "add_adapter", False):
         raise ValueError(
             "`speech_config` has `add_adapter` True; allowed is False: the adapter shortens the "
             "sequence after the encoder, and KEMER reads the encoder's own hidden states."
@@ -253,6 +292,12 @@ def _label_names(
     num_labels: int | None,
 ) -> list[str]:
     """Return the label names in the order of their indices, after checking both dicts."""
+    for field, labels in (("id2label", id2label), ("label2id", label2id)):
+        if labels is not None and not isinstance(labels, dict):
+            raise ValueError(
+                f"`{field}` is {labels!r} of type {type(labels).__name__}; allowed is a dict or "
+                'None, as in {0: "surprise"} and {"surprise": 0}.'
+            )
     if id2label is None:
         id2label = (
             dict(enumerate(EMOTIONS))

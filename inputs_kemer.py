@@ -1,11 +1,108 @@
-"""What the arguments of a `KemerModel` must look like, and how two modalities become one sequence.
+"""How inputs of processor and model must look, and how two modalities become one sequence.
 
-It stands between the caller and the model: masks, shapes and combinations of arguments are checked
-here, so that a mistake is a sentence and not a wrong number. A mask is 1 (True) at valid positions.
+It stands between the caller and the model: utterances, masks, shapes and combinations of arguments
+are checked here, so that a mistake is a sentence and not a wrong number. A mask is 1 (True) at
+valid positions.
 """
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor, nn
+
+
+def as_utterances(name: str, values: Any) -> list[Any]:
+    """Return a batch of utterances as a list, after checking that it is one.
+
+    Args:
+        name: the argument that `values` was given as, for the messages.
+        values: a list or what is read like one: a tuple, a column of `datasets` or of pandas, an
+            array of one dimension. Neither a string nor a dict, a set or an iterator.
+
+    Returns:
+        The utterances, one at least.
+
+    Raises:
+        ValueError: if `values` is not like a list, or is empty.
+    """
+    is_listed = all(hasattr(values, part) for part in ("__iter__", "__len__", "__getitem__"))
+    is_other = isinstance(values, str | bytes | bytearray | dict)
+    if not is_listed or is_other or getattr(values, "ndim", 1) != 1:
+        raise ValueError(
+            f"`{name}` is of type {type(values).__name__}; allowed is one utterance or a list."
+        )
+    utterances = list(values)
+    if not utterances:
+        raise ValueError(f"`{name}` is an empty list; give one utterance at least.")
+    return utterances
+
+
+def checked_waveform(waveform: np.ndarray | Tensor, row: int) -> Tensor:
+    """Return a waveform as float32 in memory of its own, after checking it.
+
+    Args:
+        waveform: (samples,), floating point of any width, byte order and memory layout.
+        row: its place in the batch, for the messages.
+
+    Returns:
+        The samples, `(samples,)`, on the CPU.
+
+    Raises:
+        ValueError: if it is no array, of another shape or type, empty, or not finite in float32.
+    """
+    if not isinstance(waveform, np.ndarray | Tensor):
+        raise ValueError(
+            f"`audio` holds a {type(waveform).__name__} in row {row}; allowed is a NumPy array or "
+            'a PyTorch tensor (in a row of `datasets`: `row["audio"]["array"]`).'
+        )
+    if waveform.ndim != 1:
+        raise ValueError(
+            f"`audio` has the shape {tuple(waveform.shape)} in row {row}; allowed is one channel, "
+            "(samples,): average the channels of stereo sound, pass a batch as a list."
+        )
+    is_array = isinstance(waveform, np.ndarray)
+    if not (waveform.dtype.kind == "f" if is_array else waveform.is_floating_point()):
+        raise ValueError(
+            f"`audio` is of type {waveform.dtype} in row {row}; allowed is floating point in "
+            "[-1, 1]: divide 16-bit samples by 32768."
+        )
+    if len(waveform) == 0:
+        raise ValueError(
+            f"`audio` is empty in row {row}; leave the utterance out or give None for missing "
+            "speech."
+        )
+    if is_array:
+        with np.errstate(over="ignore"):  # what overflows is infinite, and refused below
+            # A copy: PyTorch takes no foreign byte order or strides, nor what is read-only.
+            samples = torch.from_numpy(np.array(waveform, dtype=np.float32, order="C"))
+    else:
+        samples = waveform.detach().cpu().float()
+    if not bool(torch.isfinite(samples).all()):
+        raise ValueError(
+            f"`audio` holds NaN or infinity in row {row}, as float32; leave the utterance out or "
+            "repair it."
+        )
+    return samples
+
+
+def pad_rows(rows: list[Tensor], padding: float | int) -> tuple[Tensor, Tensor]:
+    """Pad rows on the right.
+
+    Args:
+        rows: each (length,), of one type; a length may be 0.
+        padding: the value behind a row's end.
+
+    Returns:
+        The values and the mask, int64, each `(batch, longest)` and at least one wide.
+    """
+    width = max(1, *(len(row) for row in rows))
+    values = rows[0].new_full((len(rows), width), padding)
+    mask = torch.zeros((len(rows), width), dtype=torch.int64)
+    for index, row in enumerate(rows):
+        values[index, : len(row)] = row
+        mask[index, : len(row)] = 1
+    return values, mask
 
 
 def is_given(

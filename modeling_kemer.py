@@ -133,15 +133,18 @@ class KemerModel(PreTrainedModel):
 
     @classmethod
     def from_encoders(
-        cls, speech: str | None, text: str | None, **config_arguments: Any
+        cls,
+        speech: str | None = "microsoft/speecht5_vc",
+        text: str | None = "microsoft/speecht5_tts",
+        **config_arguments: Any,
     ) -> "KemerModel":
         """Build a model around pretrained encoders; everything above them starts at random.
 
         Args:
             speech: checkpoint of the speech encoder (a folder or a repository of the Hub), or None:
-                `microsoft/speecht5_vc` in the paper; a wav2vec2-like or a KEMER checkpoint.
-            text: checkpoint of the text encoder, or None: `microsoft/speecht5_tts` in the paper; a
-                BERT-like or a KEMER checkpoint.
+                a SpeechT5 (by default the paper's), wav2vec2-like or KEMER checkpoint.
+            text: checkpoint of the text encoder, or None: a SpeechT5 (by default the paper's),
+                BERT-like or KEMER checkpoint.
             **config_arguments: further fields of `KemerConfig`.
 
         Returns:

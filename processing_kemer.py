@@ -15,19 +15,28 @@ from transformers import (
     AutoFeatureExtractor,
     AutoTokenizer,
     BatchFeature,
+    BertTokenizer,
     PretrainedConfig,
     ProcessorMixin,
+    SpeechT5FeatureExtractor,
 )
+from transformers.utils import has_file
 
 try:
     from .configuration_kemer import EMOTIONS, SPEECH_MODEL_TYPES, KemerConfig, receptive_field
+    from .inputs_kemer import as_utterances, checked_waveform, pad_rows
 except ImportError:
     if __package__:
         raise
     from configuration_kemer import EMOTIONS, SPEECH_MODEL_TYPES, KemerConfig, receptive_field
+    from inputs_kemer import as_utterances, checked_waveform, pad_rows
 
 Waveform = np.ndarray | torch.Tensor
 """One channel of sound, (samples,), floating point in [-1, 1]."""
+
+# Files of which a checkpoint has one if it has the part at all.
+_FEATURE_EXTRACTOR_FILES = ("preprocessor_config.json", "processor_config.json")
+_TOKENIZER_FILES = ("tokenizer_config.json", "tokenizer.json", "vocab.json", "spm_char.model")
 
 
 def decode_emotions(probabilities: np.ndarray, *, threshold: float = 0.5) -> np.ndarray:
@@ -75,10 +84,20 @@ class KemerProcessor(ProcessorMixin):
         tokenizer: any tokenizer with a padding token; `model_max_length` is where it cuts.
         minimum_samples: length of the shortest waveform that the speech encoder can read, in
             samples at the feature extractor's rate.
+        emotions: names of the model's labels in their order, each once.
+
+    Raises:
+        ValueError: if the tokenizer does not pad or a value is not allowed.
     """
 
     # Not keyword-only: transformers restores from processor_config.json positional arguments alone.
-    def __init__(self, feature_extractor: Any, tokenizer: Any, minimum_samples: int = 400) -> None:
+    def __init__(
+        self,
+        feature_extractor: Any,
+        tokenizer: Any,
+        minimum_samples: int = 400,
+        emotions: Sequence[str] = EMOTIONS,
+    ) -> None:
         super().__init__(feature_extractor, tokenizer)
         if tokenizer.pad_token_id is None:
             raise ValueError("`tokenizer` has no padding token; set `tokenizer.pad_token` before.")
@@ -87,6 +106,7 @@ class KemerProcessor(ProcessorMixin):
                 f"`minimum_samples` is {minimum_samples!r}; allowed is a whole number from 1 up."
             )
         self.minimum_samples = minimum_samples
+        self.emotions = _checked_names(emotions)
 
     @classmethod
     def from_pretrained(
@@ -101,37 +121,49 @@ class KemerProcessor(ProcessorMixin):
         return super().from_pretrained(pretrained_model_name_or_path, **kwargs)
 
     @classmethod
-    def from_encoders(cls, speech: str | None, text: str | None) -> "KemerProcessor":
+    def from_encoders(
+        cls,
+        speech: str | None = "microsoft/speecht5_vc",
+        text: str | None = "microsoft/speecht5_tts",
+        *,
+        emotions: Sequence[str] = EMOTIONS,
+    ) -> "KemerProcessor":
         """Build the processor that belongs to `KemerModel.from_encoders` with the same arguments.
 
+        A modality that is None has no encoder to serve; its part is the other checkpoint's if that
+        has one, and otherwise SpeechT5's feature extractor or a tokenizer without any word.
+
         Args:
-            speech: checkpoint whose feature extractor is taken; with None it is `text`'s.
-            text: checkpoint whose tokenizer is taken; with None it is `speech`'s.
+            speech: checkpoint whose feature extractor is taken, by default the paper's, or None.
+            text: checkpoint whose tokenizer is taken, by default the paper's, or None.
+            emotions: names of the model's labels in their order (its config's `id2label`).
 
         Returns:
             The processor.
 
         Raises:
-            ValueError: if both are None, or `speech` holds no speech encoder.
-            OSError: if a checkpoint lacks the part wanted: give one that has it.
+            ValueError: if both are None, `speech` holds no speech encoder, or `emotions` is wrong.
+            OSError: if a checkpoint lacks the part of its own modality: give one that has it.
 
         Example:
-            >>> KemerProcessor.from_encoders(
-            ...     speech="microsoft/speecht5_vc", text="microsoft/speecht5_tts"
-            ... )  # doctest: +SKIP
+            >>> KemerProcessor.from_encoders("microsoft/wavlm-base", None)  # doctest: +SKIP
         """
         if speech is None and text is None:
             raise ValueError("`speech` and `text` are both None; give one checkpoint at least.")
-        arguments = {}
+        arguments: dict[str, Any] = {"emotions": emotions}
         if speech is not None:
             arguments["minimum_samples"] = receptive_field(_speech_config(str(speech)))
-        return cls(
-            AutoFeatureExtractor.from_pretrained(text if speech is None else speech),
-            AutoTokenizer.from_pretrained(
-                speech if text is None else text, trust_remote_code=False
-            ),
-            **arguments,
-        )
+        if speech is not None or _has_one_of(_FEATURE_EXTRACTOR_FILES, text):
+            source = text if speech is None else speech
+            feature_extractor = AutoFeatureExtractor.from_pretrained(source)
+        else:
+            feature_extractor = SpeechT5FeatureExtractor()
+        if text is not None or _has_one_of(_TOKENIZER_FILES, speech):
+            source = speech if text is None else text
+            tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        else:
+            tokenizer = _wordless_tokenizer()
+        return cls(feature_extractor, tokenizer, **arguments)
 
     @property
     def sampling_rate(self) -> int:
@@ -150,17 +182,19 @@ class KemerProcessor(ProcessorMixin):
         *,
         sampling_rate: int | None = None,
         resample: bool = False,
+        return_tensors: str | None = None,
     ) -> BatchFeature:
         """Turn one utterance or many into padded tensors.
 
         Args:
             audio: one waveform, (samples,), floating point in [-1, 1], or a list of them. None in
                 the list is a missing modality: a row of padding. None alone: no speech at all.
-            text: one transcript or a list of them. None or a blank string in the list is a missing
-                modality. None alone: no text at all.
+            text: one transcript or a list of them (or a column of `datasets`, or an array). None or
+                a blank string in the list is a missing modality. None alone: no text at all.
             sampling_rate: rate of the waveforms, in Hz; required with audio.
             resample: bring waveforms of another rate to the model's (with torchaudio); otherwise
                 another rate is an error.
+            return_tensors: `"pt"` or None, which mean the same: results are PyTorch tensors.
 
         Returns:
             `input_values` (batch, samples), float32, and `attention_mask` (batch, samples), int64,
@@ -169,8 +203,13 @@ class KemerProcessor(ProcessorMixin):
             on the right.
 
         Raises:
-            ValueError: if an utterance or the rate is not what is described above.
+            ValueError: if an utterance or an argument is not what is described above.
         """
+        if return_tensors not in (None, "pt"):
+            raise ValueError(
+                f'`return_tensors` is {return_tensors!r}; allowed are "pt" and None: results are '
+                "PyTorch tensors."
+            )
         if audio is None and text is None:
             raise ValueError("`audio` and `text` are both None; give one of them at least.")
         features: dict[str, torch.Tensor] = {}
@@ -178,15 +217,15 @@ class KemerProcessor(ProcessorMixin):
             is_one = isinstance(audio, np.ndarray | torch.Tensor)
             waveforms = [
                 self._read_audio(row, index, sampling_rate=sampling_rate, resample=resample)
-                for index, row in enumerate([audio] if is_one else _as_list("audio", audio))
+                for index, row in enumerate([audio] if is_one else as_utterances("audio", audio))
             ]
             padding = float(self.feature_extractor.padding_value)
-            features["input_values"], features["attention_mask"] = _pad(waveforms, padding)
+            features["input_values"], features["attention_mask"] = pad_rows(waveforms, padding)
         if text is not None:
-            rows = [text] if isinstance(text, str) else _as_list("text", text)
+            rows = [text] if isinstance(text, str) else as_utterances("text", text)
             tokens = [self._read_text(row, index) for index, row in enumerate(rows)]
             padding = self.tokenizer.pad_token_id
-            features["input_ids"], features["text_attention_mask"] = _pad(tokens, padding)
+            features["input_ids"], features["text_attention_mask"] = pad_rows(tokens, padding)
         if audio is not None and text is not None:
             counts = len(features["input_values"]), len(features["input_ids"])
             if counts[0] != counts[1]:
@@ -206,19 +245,23 @@ class KemerProcessor(ProcessorMixin):
         Returns:
             For each utterance `emotions` (the names of those present), `probabilities` (of each
             name, in [0, 1]), `valence` and `arousal` (on the scale of the labels: 1 to 5).
+
+        Raises:
+            ValueError: if the logits are more or fewer than the names, or `threshold` is wrong.
         """
         probabilities = torch.sigmoid(outputs.logits.detach().float()).cpu().numpy()
-        if probabilities.shape[1] != len(EMOTIONS):
+        if probabilities.shape[1] != len(self.emotions):
             raise ValueError(
                 f"`outputs` has logits of the shape {probabilities.shape}; allowed is "
-                f"(batch, {len(EMOTIONS)}), one for each of {', '.join(EMOTIONS)}."
+                f"(batch, {len(self.emotions)}), one for each of {', '.join(self.emotions)}: give "
+                "the processor the model's labels as `emotions`."
             )
         decisions = decode_emotions(probabilities, threshold=threshold)
         valence_arousal = outputs.valence_arousal.detach().float().cpu().tolist()
         return [
             {
-                "emotions": [name for name, one in zip(EMOTIONS, decision, strict=True) if one],
-                "probabilities": dict(zip(EMOTIONS, row.tolist(), strict=True)),
+                "emotions": [self.emotions[index] for index in np.flatnonzero(decision)],
+                "probabilities": dict(zip(self.emotions, row.tolist(), strict=True)),
                 "valence": valence,
                 "arousal": arousal,
             }
@@ -233,7 +276,7 @@ class KemerProcessor(ProcessorMixin):
         """Return the values `(samples,)` of a waveform, none for a missing one."""
         if waveform is None:
             return torch.zeros(0)
-        samples = _checked_waveform(waveform, row)
+        samples = checked_waveform(waveform, row)
         if sampling_rate != self.sampling_rate:
             samples = self._resample(samples, sampling_rate, allowed=resample)
         if len(samples) < self.minimum_samples:
@@ -254,7 +297,8 @@ class KemerProcessor(ProcessorMixin):
             raise ValueError(
                 "`sampling_rate` was not given; give the rate of `audio` in Hz, it is not guessed."
             )
-        if not isinstance(sampling_rate, int | np.integer) or sampling_rate < 1:
+        is_whole = isinstance(sampling_rate, int | np.integer) and sampling_rate is not True
+        if not is_whole or sampling_rate < 1:
             raise ValueError(
                 f"`sampling_rate` is {sampling_rate!r}; allowed is a whole number of Hz from 1 up."
             )
@@ -276,7 +320,7 @@ class KemerProcessor(ProcessorMixin):
             )
         if text is None or not text.strip():
             return torch.zeros(0, dtype=torch.int64)
-        tokens = self.tokenizer(text, truncation=True)["input_ids"]
+        tokens = self.tokenizer(str(text), truncation=True)["input_ids"]
         return torch.tensor(tokens, dtype=torch.int64)
 
 
@@ -296,56 +340,29 @@ def _speech_config(checkpoint: str) -> PretrainedConfig:
     )
 
 
-def _as_list(name: str, values: Any) -> list[Any]:
-    """Return `values` as a list of utterances, which a single number or an empty list is not."""
-    if not isinstance(values, list | tuple):
-        raise ValueError(
-            f"`{name}` is of type {type(values).__name__}; allowed is one utterance or a list."
-        )
-    if not values:
-        raise ValueError(f"`{name}` is an empty list; give one utterance at least.")
-    return list(values)
+def _has_one_of(names: tuple[str, ...], checkpoint: str) -> bool:
+    """Return whether a checkpoint (a folder or a repository of the Hub) has one of the files."""
+    return any(has_file(str(checkpoint), name) for name in names)
 
 
-def _checked_waveform(waveform: Waveform, row: int) -> torch.Tensor:
-    """Return a waveform as float32, `(samples,)`, or raise ValueError with what is wrong."""
-    if not isinstance(waveform, np.ndarray | torch.Tensor):
-        raise ValueError(
-            f"`audio` holds a {type(waveform).__name__} in row {row}; allowed is a NumPy array or "
-            'a PyTorch tensor (in a row of `datasets`: `row["audio"]["array"]`).'
-        )
-    samples = torch.as_tensor(waveform).detach().cpu()
-    if samples.dim() != 1:
-        raise ValueError(
-            f"`audio` has the shape {tuple(samples.shape)} in row {row}; allowed is one channel, "
-            "(samples,): average the channels of stereo sound, pass a batch as a list."
-        )
-    if not samples.is_floating_point():
-        raise ValueError(
-            f"`audio` is of type {samples.dtype} in row {row}; allowed is floating point in "
-            "[-1, 1]: divide 16-bit samples by 32768."
-        )
-    if len(samples) == 0:
-        raise ValueError(
-            f"`audio` is empty in row {row}; leave the utterance out or give None for missing "
-            "speech."
-        )
-    if not bool(torch.isfinite(samples).all()):
-        raise ValueError(
-            f"`audio` holds NaN or infinity in row {row}; leave the utterance out or repair it."
-        )
-    return samples.float()
+def _wordless_tokenizer() -> BertTokenizer:
+    """Return a tokenizer that knows no word, for a model that reads no text."""
+    special = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+    vocabulary = {token: index for index, token in enumerate(special)}
+    return BertTokenizer(vocabulary, model_max_length=512)
 
 
-def _pad(rows: list[torch.Tensor], padding: float | int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pad `(length,)` rows on the right: `(batch, longest)` and the mask, at least one wide."""
-    width = max(1, *(len(row) for row in rows))
-    values = rows[0].new_full((len(rows), width), padding)
-    mask = torch.zeros((len(rows), width), dtype=torch.int64)
-    for index, row in enumerate(rows):
-        values[index, : len(row)] = row
-        mask[index, : len(row)] = 1
-    return values, mask
+def _checked_names(emotions: Sequence[str]) -> list[str]:
+    """Return the names of the emotions as a list, or raise ValueError with what is wrong."""
+    names = list(emotions) if isinstance(emotions, list | tuple) else []
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise ValueError(
+            f"`emotions` is {emotions!r}; allowed is a list of names, one at least, in the order "
+            "of the model's labels."
+        )
+    if len(set(names)) != len(names):
+        raise ValueError(f"`emotions` names one twice: {names}; allowed are distinct names.")
+    return names
 
 
 KemerProcessor.register_for_auto_class()

@@ -100,6 +100,46 @@ def test_the_hidden_size_is_that_of_speech_unless_text_is_alone() -> None:
             {"speech_config": {"model_type": "wav2vec2", "add_adapter": True}},
             r"`speech_config` has `add_adapter` True",
         ),
+        ({"speech_config": {"model_type": "speecht5", "encoder_layers": 0}}, r"`encoder_layers` 0"),
+        (
+            {"text_config": {"model_type": "bert", "num_hidden_layers": -1}},
+            "`num_hidden_layers` -",
+        ),
+        ({"text_config": {"model_type": "distilbert", "n_layers": 0}}, "`n_layers` 0; allowed"),
+        (
+            {"speech_config": {"model_type": "speecht5", "positional_dropout": 1.0}},
+            r"`speech_config` has `positional_dropout` 1.0; allowed is a number in \[0, 1\)",
+        ),
+        (
+            {"speech_config": {"model_type": "wav2vec2", "layerdrop": -0.1}},
+            r"`speech_config` has `layerdrop` -0.1",
+        ),
+        (
+            {"text_config": {"model_type": "bert", "hidden_dropout_prob": float("nan")}},
+            r"`text_config` has `hidden_dropout_prob` nan",
+        ),
+        (
+            {"text_config": {"model_type": "bert", "hidden_act": "gelo"}},
+            r"`text_config` has `hidden_act` 'gelo'; allowed is one of .*gelu.*relu",
+        ),
+        (
+            {"text_config": {"model_type": "distilbert", "activation": "gelo"}},
+            r"`text_config` has `activation` 'gelo'",
+        ),
+        (
+            {"speech_config": {"model_type": "wavlm", "feat_extract_activation": "gelo"}},
+            r"`speech_config` has `feat_extract_activation` 'gelo'",
+        ),
+        (
+            {"speech_config": {"model_type": "hubert", "num_conv_pos_embedding_groups": 5}},
+            r"`num_conv_pos_embedding_groups` 5; allowed is a divisor of `hidden_size`, 768",
+        ),
+        (
+            {"speech_config": {"model_type": "hubert", "num_conv_pos_embedding_groups": 0}},
+            r"`num_conv_pos_embedding_groups` 0",
+        ),
+        ({"id2label": ["a", "b"]}, r"`id2label` is \['a', 'b'\] of type list; allowed is a dict"),
+        ({"label2id": "happy"}, r"`label2id` is 'happy' of type str; allowed is a dict"),
         ({"id2label": {0: "a", 2: "b"}}, r"`id2label` has the indices \[0, 2\]"),
         ({"id2label": {0: "a", 1: "a"}}, r"`id2label` names a label twice"),
         ({"id2label": {0: "a"}, "label2id": {"a": 1}}, r"`label2id` is {'a': 1}"),
@@ -113,6 +153,11 @@ def test_a_wrong_field_is_refused_at_construction(fields: dict[str, Any], messag
 
 def test_heads_need_not_divide_where_there_is_no_meta_attention() -> None:
     assert KemerConfig(tiny.SPEECHT5, None, meta_attention_heads=5).meta_attention_heads == 5
+
+
+def test_what_only_speech_or_a_decoder_reads_is_not_asked_of_text() -> None:
+    text = {**tiny.SPEECHT5, "num_conv_pos_embedding_groups": 5, "decoder_layerdrop": 1.0}
+    assert KemerConfig(None, text).hidden_size == 24
 
 
 def test_fields_of_past_releases_in_an_object_are_dropped() -> None:

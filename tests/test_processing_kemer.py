@@ -1,13 +1,13 @@
 import doctest
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from datasets import Dataset
 from transformers import (
-    BertConfig,
-    BertTokenizer,
-    SpeechT5Config,
     SpeechT5FeatureExtractor,
     Wav2Vec2FeatureExtractor,
 )
@@ -125,6 +125,18 @@ def test_resampling_keeps_pitch_and_duration(processor: KemerProcessor) -> None:
         ({"audio": sound(300), "sampling_rate": 8_000}, "8000 Hz, but the model reads 16000 Hz"),
         ({"audio": sound(300), "sampling_rate": -1, "resample": True}, "`sampling_rate` is -1"),
         ({"audio": sound(300), "sampling_rate": 8e3, "resample": True}, "is 8000.0; allowed"),
+        (
+            {"audio": sound(300), "sampling_rate": True, "resample": True},
+            "is True; allowed",
+        ),
+        ({"audio": torch.zeros(300).int()}, "type torch.int32 in row 0"),
+        ({"audio": np.full(300, 1e300)}, "NaN or infinity in row 0, as float32"),
+        ({"audio": torch.full((300,), 1e300, dtype=torch.float64)}, "NaN or infinity in row 0"),
+        ({"text": "no", "return_tensors": "np"}, "`return_tensors` is 'np'; allowed are \"pt\""),
+        ({"text": {"no": "yes"}}, "`text` is of type dict"),
+        ({"text": b"no"}, "`text` is of type bytes"),
+        ({"text": np.array("no")}, "`text` is of type ndarray"),
+        ({"text": np.array([["no"]])}, "`text` is of type ndarray"),
         ({"audio": []}, "`audio` is an empty list"),
         ({"text": []}, "`text` is an empty list"),
         ({"audio": "a.wav"}, "`audio` is of type str"),
@@ -132,7 +144,7 @@ def test_resampling_keeps_pitch_and_duration(processor: KemerProcessor) -> None:
         ({"audio": [0.1, 0.2]}, "holds a float in row 0"),
         ({"audio": [sound(300), sound(0)]}, "`audio` is empty in row 1"),
         ({"audio": np.zeros((2, 300), np.float32)}, r"shape \(2, 300\) in row 0.*average"),
-        ({"audio": np.zeros(300, np.int16)}, "type torch.int16 in row 0.*divide 16-bit .* 32768"),
+        ({"audio": np.zeros(300, np.int16)}, "type int16 in row 0.*divide 16-bit .* 32768"),
         ({"audio": [sound(300), np.full(300, np.nan)]}, "NaN or infinity in row 1"),
         ({"audio": np.full(300, np.inf)}, "NaN or infinity in row 0"),
         ({"audio": [sound(300), sound(29)]}, "29 samples at 16000 Hz in row 1.* 30 at least"),
@@ -146,6 +158,44 @@ def test_bad_input_is_refused(processor: KemerProcessor, arguments: dict, messag
         arguments = {"sampling_rate": RATE, **arguments}
     with pytest.raises(ValueError, match=message):
         processor(**arguments)
+
+
+@pytest.mark.filterwarnings("error")
+def test_any_layout_of_a_waveform_is_read(processor: KemerProcessor) -> None:
+    audio = sound(500)
+    read_only = audio.copy()
+    read_only.flags.writeable = False
+    others = [
+        read_only,
+        audio[::-1].copy()[::-1],
+        np.repeat(audio, 2)[::2],
+        audio.astype(">f4"),
+        audio.astype("<f8"),
+        audio.astype(np.longdouble),
+    ]
+    batch = processor(audio=others, sampling_rate=RATE)
+    for row in batch["input_values"]:
+        np.testing.assert_array_equal(row, audio)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ("well done", "no"),
+        np.array(["well done", "no"]),
+        np.array(["well done", "no"], dtype=object),
+        Dataset.from_dict({"text": ["well done", "no"]})["text"],
+        pd.Series(["well done", "no"], index=[7, 3]),
+    ],
+    ids=["tuple", "array", "objects", "datasets", "pandas"],
+)
+def test_any_list_of_transcripts_is_read(processor: KemerProcessor, text: Any) -> None:
+    expected = processor(text=["well done", "no"])
+    found = processor(text=text, return_tensors="pt")
+    assert sorted(found) == sorted(expected)
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    one = processor(text=np.array(["no"])[0])
+    assert one["input_ids"].shape == (1, 4)
 
 
 def test_saved_and_loaded_it_does_the_same(processor: KemerProcessor, tmp_path: Path) -> None:
@@ -162,75 +212,15 @@ def test_saved_and_loaded_it_does_the_same(processor: KemerProcessor, tmp_path: 
 def test_a_processor_is_checked_at_construction(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="`minimum_samples` is 0"):
         tiny.make_processor(tmp_path, minimum_samples=0)
+    for emotions in ([], "happy", [1, 2], ["happy", ""], None):
+        with pytest.raises(ValueError, match="`emotions` is .*; allowed is a list of names"):
+            tiny.make_processor(tmp_path, emotions=emotions)
+    with pytest.raises(ValueError, match="`emotions` names one twice"):
+        tiny.make_processor(tmp_path, emotions=["happy", "sad", "happy"])
     tokenizer = tiny.make_tokenizer(tmp_path)
     tokenizer.pad_token = None
     with pytest.raises(ValueError, match="no padding token"):
         KemerProcessor(SpeechT5FeatureExtractor(), tokenizer)
-
-
-def make_checkpoint(folder: Path, *, with_tokenizer: bool) -> str:
-    """Save what a SpeechT5 repository holds beside its weights."""
-    folder.mkdir()
-    tiny.library_config(tiny.SPEECHT5).save_pretrained(folder)
-    SpeechT5FeatureExtractor(do_normalize=True).save_pretrained(folder)
-    if with_tokenizer:
-        tiny.make_tokenizer(folder).save_pretrained(folder)
-    return str(folder)
-
-
-def test_from_encoders_takes_one_part_from_each_checkpoint(tmp_path: Path) -> None:
-    speech = make_checkpoint(tmp_path / "speech", with_tokenizer=False)
-    text = tmp_path / "text"
-    BertConfig().save_pretrained(text)
-    words = tmp_path / "vocab.txt"
-    words.write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "well", "done"]))
-    BertTokenizer(str(words)).save_pretrained(text)
-
-    processor = KemerProcessor.from_encoders(speech=speech, text=str(text))
-
-    assert processor.feature_extractor.do_normalize
-    assert processor.minimum_samples == 30
-    assert processor(text="well done")["input_ids"].tolist() == [[2, 5, 6, 3]]
-
-
-def test_from_encoders_with_one_checkpoint_takes_both_parts(tmp_path: Path) -> None:
-    checkpoint = make_checkpoint(tmp_path / "both", with_tokenizer=True)
-    for arguments in ({"speech": checkpoint, "text": None}, {"speech": None, "text": checkpoint}):
-        processor = KemerProcessor.from_encoders(**arguments)
-        assert processor.feature_extractor.do_normalize
-        assert processor(text="no")["input_ids"].shape == (1, 4)
-    with pytest.raises(ValueError, match="both None"):
-        KemerProcessor.from_encoders(speech=None, text=None)
-
-
-def test_from_encoders_reads_a_kemer_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = []
-    monkeypatch.setattr("builtins.input", lambda *_: asked.append("may the code run?"))
-    tiny.make_model().save_pretrained(tmp_path)
-    tiny.make_processor(tmp_path, minimum_samples=55).save_pretrained(tmp_path)
-    processor = KemerProcessor.from_encoders(speech=str(tmp_path), text=None)
-    assert processor.minimum_samples == 30  # what the encoder says, not what was saved
-    assert KemerProcessor.from_pretrained(tmp_path).minimum_samples == 55
-    assert asked == []
-    assert processor(text="no")["input_ids"].shape == (1, 4)
-
-
-def test_from_encoders_refuses_a_checkpoint_without_speech(tmp_path: Path) -> None:
-    BertConfig().save_pretrained(tmp_path / "bert")
-    with pytest.raises(ValueError, match="type 'bert' without a speech encoder.*wav2vec2"):
-        KemerProcessor.from_encoders(speech=str(tmp_path / "bert"), text=None)
-    tiny.make_model(None, tiny.SPEECHT5).save_pretrained(tmp_path / "text")
-    with pytest.raises(ValueError, match="type 'kemer' without a speech encoder"):
-        KemerProcessor.from_encoders(speech=str(tmp_path / "text"), text=None)
-
-
-def test_the_shortest_waveform_of_speecht5_is_25_ms(tmp_path: Path) -> None:
-    SpeechT5Config().save_pretrained(tmp_path)
-    SpeechT5FeatureExtractor().save_pretrained(tmp_path)
-    tiny.make_tokenizer(tmp_path).save_pretrained(tmp_path)
-    assert KemerProcessor.from_encoders(str(tmp_path), None).minimum_samples == 400
 
 
 @pytest.mark.parametrize(
