@@ -225,7 +225,10 @@ def test_a_finished_run_is_not_mixed_with_another(
             {"speech_encoder": "EMPTY"},
             "`speech_encoder` is 'EMPTY', a folder without",
         ),
-        ({"text_encoder": "EMPTY/nowhere"}, "`text_encoder` is 'EMPTY/nowhere', which does not exist"),
+        (
+            {"text_encoder": "EMPTY/nowhere"},
+            "`text_encoder` is 'EMPTY/nowhere', which does not exist",
+        ),
         ({"fold": 7}, "`fold` is 7; `"),
         ({"seed": "four"}, "argument --seed: invalid int value: 'four'"),
         ({"sampelr": "uniform"}, "`--sampelr` is not an argument; did you mean `sampler`?"),
