@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .folds import DEFAULT_FOLDS
+from .layout import LAYOUTS, ROLES
 
-CONFIGS = ("kemdy20",)
+CONFIGS = tuple(LAYOUTS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,7 +65,14 @@ def make_parser(*, with_sample: bool = False) -> argparse.ArgumentParser:
     build.add_argument(
         "--keep-markers",
         action="store_true",
-        help="leave transcribers' marks such as l/ (laughter) in text_ko; they leak the label",
+        help="leave transcribers' marks such as l/ (laughter) and overlaps in text_ko; laughter "
+        "leaks the label",
+    )
+    build.add_argument(
+        "--role",
+        choices=ROLES,
+        default=ROLES[0],
+        help="whose emotion the labels describe; listener for kemdy19 only (default: %(default)s)",
     )
     build.set_defaults(run=_run_build)
     sample = commands.add_parser("sample", help="write a synthetic corpus")
@@ -88,6 +96,7 @@ def _run_build(args: argparse.Namespace) -> int:
         translations=args.translations,
         n_folds=args.folds,
         keep_markers=args.keep_markers,
+        role=args.role,
     )
     print(format_summary(report))
     print(f"All problems: {Path(args.output, 'reports', f'{args.config}.json')}")

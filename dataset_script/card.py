@@ -27,7 +27,7 @@ COLUMNS = {
     "id": "`<corpus>/<Segment ID>`, unique",
     "corpus, session, dialogue": "where the turn was recorded; session numbers repeat by corpus",
     "turn": "rank of the turn in its dialogue, from 0; a row that was dropped leaves a gap",
-    "speaker, gender": "name unique over sessions and corpora; `F` or `M`",
+    "speaker, gender": "who speaks: name unique over sessions and corpora; `F` or `M`",
     "audio, duration": "16 kHz mono, the bytes of the corpus; seconds",
     "text_ko, text_ko_raw": "transcript without and with transcribers' marks; empty if missing",
     "text_en": "English rendering; empty if missing",
@@ -36,6 +36,8 @@ COLUMNS = {
     "valence, arousal": "the corpus's total, the mean of the raters, 1 to 5",
     "valence_std, arousal_std": "population standard deviation over the raters",
     "is_silent": "whether every sample of the audio is zero",
+    "style": "`script` or `impro` for KEMDy19, `free` for KEMDy20",
+    "role": "whose emotion the labels describe: the `speaker`'s or the `listener`'s",
 }
 
 
@@ -127,6 +129,7 @@ def _tabulate(reports: dict[str, dict[str, Any]]) -> str:
         "transcribers' marks in `text_ko`": lambda r: (
             "kept" if r["options"]["keep_markers"] else "stripped"
         ),
+        "labels of the": lambda r: r["options"]["role"],
         "English from": lambda r: r["options"]["translations"] or "none",
         "source": lambda r: (
             "generated" if r["synthetic"] is not None else f"[ETRI]({PAGES[r['config']]})"

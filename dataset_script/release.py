@@ -24,10 +24,11 @@ from datasets.exceptions import DatasetGenerationError
 
 from .builder import Kemdy
 from .card import write_card
-from .corpus import find_annotation_files, read_synthetic_marker
+from .discovery import find_annotation_files, read_synthetic_marker
 from .files import CorpusFolder
 from .folds import DEFAULT_FOLDS, assign_folds, validate_folds, write_folds
-from .layout import SYNTHETIC_MARKER
+from .layout import ROLES, SYNTHETIC_MARKER
+from .records import check_role
 from .replacement import replace_folder
 from .report import BuildReport, CorpusError
 
@@ -43,6 +44,7 @@ def build_release(
     translations: str | Path | None = None,
     n_folds: int = DEFAULT_FOLDS,
     keep_markers: bool = False,
+    role: str = ROLES[0],
 ) -> dict[str, Any]:
     """Build one corpus into a release folder.
 
@@ -53,6 +55,7 @@ def build_release(
         translations: JSON Lines of `{"id", "text_en"}`.
         n_folds: number of folds over the sessions.
         keep_markers: leave transcribers' marks in `text_ko`.
+        role: whose emotion the labels describe: `speaker`, or for `kemdy19` `listener`.
 
     Returns:
         The report, as in `reports/<config>.json`.
@@ -63,10 +66,11 @@ def build_release(
         ValueError: if `n_folds` does not suit the number of sessions.
     """
     target = Path(output).expanduser().resolve()
+    check_role(config, role)
     reports = read_reports(target)
     _check_output(target, reports)
     others = {name: report for name, report in reports.items() if name != config}
-    _check_corpus(CorpusFolder(corpus_dir), others, n_folds=n_folds)
+    _check_corpus(CorpusFolder(corpus_dir), others, config=config, n_folds=n_folds)
     with replace_folder(target) as fresh:
         report = _write_rows(
             fresh,
@@ -74,6 +78,7 @@ def build_release(
             data_dir=str(corpus_dir),
             translations=None if translations is None else str(translations),
             keep_markers=keep_markers,
+            role=role,
         )
         _write_folds(report, fresh / "folds" / f"{config}.csv", n_folds=n_folds)
         summary = report.to_dict()
@@ -109,9 +114,11 @@ def _check_output(target: Path, reports: dict[str, Any]) -> None:
         )
 
 
-def _check_corpus(folder: CorpusFolder, others: dict[str, dict[str, Any]], *, n_folds: int) -> None:
+def _check_corpus(
+    folder: CorpusFolder, others: dict[str, dict[str, Any]], *, config: str, n_folds: int
+) -> None:
     """Find out before the long part whether the corpus suits the folds and the release."""
-    assign_folds(find_annotation_files(folder), n_folds=n_folds)
+    assign_folds(find_annotation_files(folder, config), n_folds=n_folds)
     is_synthetic = read_synthetic_marker(folder) is not None
     for name, report in others.items():
         if (report["synthetic"] is not None) != is_synthetic:

@@ -65,6 +65,8 @@ class BuildReport:
         missing_transcripts: rows without a readable transcript.
         missing_translations: rows with Korean text and without English text.
         problems: everything found, in the order in which it was found.
+        notes: what is known of the corpora, costs nothing and is handled: spellings, silence, long
+            recordings; listed in the report and by `check`, not in the summary of a build.
     """
 
     config: str
@@ -83,10 +85,15 @@ class BuildReport:
     missing_transcripts: int = 0
     missing_translations: int = 0
     problems: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
 
     def add_problem(self, kind: str, file: str, **details: Any) -> None:
         """Note one problem; the arguments are those of `Problem`."""
         self.problems.append(Problem(kind, file, **details))
+
+    def add_note(self, kind: str, file: str, **details: Any) -> None:
+        """Note one thing that is odd and harmless; the arguments are those of `Problem`."""
+        self.notes.append(Problem(kind, file, **details))
 
     def count_row(self, row: dict[str, Any], emotions: Iterable[str]) -> None:
         """Count one row of the dataset.
@@ -119,7 +126,7 @@ class BuildReport:
         """Return what `reports/<config>.json` holds: plain values, no path of this machine.
 
         Returns:
-            The counts, the number of problems of each kind, and last the full list of problems.
+            The counts, the number of problems of each kind, and last the full lists.
         """
         return {
             "config": self.config,
@@ -140,6 +147,7 @@ class BuildReport:
             "missing_translations": self.missing_translations,
             "problem_counts": self.count_problems(),
             "problems": [asdict(problem) for problem in self.problems],
+            "notes": [asdict(note) for note in self.notes],
         }
 
 

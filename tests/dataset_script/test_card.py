@@ -6,7 +6,7 @@ from dataset_script.report import BuildReport
 
 
 def _report(config, *, synthetic=None, rows=1):
-    options = {"keep_markers": False, "translations": None}
+    options = {"keep_markers": False, "translations": None, "role": "speaker"}
     report = BuildReport(config, options, synthetic, rows_digest="abc")
     report.rows_in = report.rows_out = rows
     report.emotions["fear"] = rows
