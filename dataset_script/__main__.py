@@ -47,7 +47,7 @@ def make_parser(*, with_sample: bool = False) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dataset_script", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     build = commands.add_parser("build", help="turn a corpus on disk into a dataset folder")
-    build.add_argument("corpus_dir", metavar="CORPUS_DIR", help="the unpacked corpus")
+    build.add_argument("corpus_dir", metavar="CORPUS_DIR", help="the unpacked corpus, or its zip")
     build.add_argument("--config", required=True, choices=CONFIGS, help="which corpus it is")
     build.add_argument(
         "--output", required=True, metavar="DIR", help="dataset folder; its config is replaced"

@@ -18,10 +18,11 @@ from typing import Any
 import datasets
 
 from .annotations import Annotation
+from .archive import open_files
 from .audio import WavFacts
 from .corpus import open_corpus
 from .discovery import find_annotation_files
-from .files import CorpusFolder, fingerprint_file
+from .files import fingerprint_file
 from .layout import EMOTIONS, PAGES, ROLES, SAMPLING_RATE, name_style
 from .pairs import read_pairs
 from .ratings import Ratings
@@ -92,7 +93,7 @@ class KemdyConfig(datasets.BuilderConfig):
         """
         contents = dict(config_kwargs)
         if self.data_dir is not None:
-            contents["corpus_fingerprint"] = CorpusFolder(self.data_dir).fingerprint()
+            contents["corpus_fingerprint"] = open_files(self.data_dir).fingerprint()
         if self.translations is not None:
             contents["translations_fingerprint"] = fingerprint_file(self.translations)
         return super().create_config_id(contents, custom_features)
@@ -130,12 +131,12 @@ class Kemdy(datasets.GeneratorBasedBuilder):
         config = self.config
         if config.data_dir is None:
             raise CorpusError(
-                "`data_dir` is missing; give the folder of the unpacked corpus, which ETRI "
+                "`data_dir` is missing; give the folder or zip of the corpus, which ETRI "
                 "hands out on application and nothing downloads."
             )
         options = {"keep_markers": config.keep_markers, "role": config.role}
         self.report = BuildReport(config.name, options)
-        folder = CorpusFolder(config.data_dir)
+        folder = open_files(config.data_dir)
         corpus = open_corpus(config.name, folder, self.report, role=config.role)
         texts: dict[str, str] = {}
         if config.translations is not None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from .annotations import Annotation, read_annotation_kemdy20
-from .files import CorpusFolder
+from .files import CorpusFiles
 from .layout import ROLES
 from .pairs import SegmentPair, pick_annotation, read_pairs, report_name_in_f
 from .records import KemdyCorpus
@@ -18,7 +18,7 @@ class Kemdy20Corpus(KemdyCorpus):
 
     config = "kemdy20"
 
-    def __init__(self, folder: CorpusFolder, report: BuildReport, *, role: str = ROLES[0]) -> None:
+    def __init__(self, folder: CorpusFiles, report: BuildReport, *, role: str = ROLES[0]) -> None:
         super().__init__(folder, report, role=role)
         self._report_shared_users()
 
@@ -26,7 +26,9 @@ class Kemdy20Corpus(KemdyCorpus):
         rows: list[Annotation] = []
         for names in files.values():
             name = self._skip_copies(names)
-            rows += read_annotation_kemdy20(name, self._folder.read(name), self._report)
+            content = self._read_annotation_file(name)
+            if content is not None:
+                rows += read_annotation_kemdy20(name, content, self._report)
         return rows
 
     def _report_shared_users(self) -> None:
@@ -56,7 +58,13 @@ class Kemdy19Corpus(KemdyCorpus):
                 match = self._layout.annotation_name.match(PurePosixPath(name).name)
                 by_gender.setdefault(match["gender"].upper(), []).append(name)
             chosen = {gender: self._skip_copies(found) for gender, found in by_gender.items()}
-            contents = {gender: (name, self._folder.read(name)) for gender, name in chosen.items()}
+            contents = {
+                gender: (name, content)
+                for gender, name in chosen.items()
+                if (content := self._read_annotation_file(name)) is not None
+            }
+            if not contents:
+                continue
             dropped = self._report.rows_dropped
             pairs = read_pairs(session, contents, self._report)
             if self._report.rows_dropped == dropped:  # else an unused wav may be a lost row's
@@ -119,7 +127,7 @@ def _group_by_dialogue(stems: Iterable[str]) -> dict[str, list[str]]:
 
 
 def open_corpus(
-    config: str, folder: CorpusFolder, report: BuildReport, *, role: str = ROLES[0]
+    config: str, folder: CorpusFiles, report: BuildReport, *, role: str = ROLES[0]
 ) -> KemdyCorpus:
     """Open a corpus with its own reader.
 

@@ -4,12 +4,12 @@ import json
 from pathlib import PurePosixPath
 from typing import Any
 
-from .files import CorpusFolder
+from .files import CorpusFiles
 from .layout import LAYOUTS, SYNTHETIC_MARKER
 from .report import CorpusError
 
 
-def find_annotation_files(folder: CorpusFolder, config: str) -> dict[int, list[str]]:
+def find_annotation_files(folder: CorpusFiles, config: str) -> dict[int, list[str]]:
     """Find the annotation files of one corpus below a folder.
 
     Args:
@@ -34,7 +34,7 @@ def find_annotation_files(folder: CorpusFolder, config: str) -> dict[int, list[s
     return found[config]
 
 
-def _match_annotation_names(folder: CorpusFolder, config: str) -> dict[int, list[str]]:
+def _match_annotation_names(folder: CorpusFiles, config: str) -> dict[int, list[str]]:
     files: dict[int, list[str]] = {}
     for name in folder.names:
         match = LAYOUTS[config].annotation_name.match(PurePosixPath(name).name)
@@ -43,7 +43,7 @@ def _match_annotation_names(folder: CorpusFolder, config: str) -> dict[int, list
     return dict(sorted(files.items()))
 
 
-def read_synthetic_marker(folder: CorpusFolder) -> dict[str, Any] | None:
+def read_synthetic_marker(folder: CorpusFiles) -> dict[str, Any] | None:
     """Read what a generated corpus says about itself.
 
     Args:

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from .annotations import Annotation
 from .audio import BadWavError, WavFacts, inspect_wav
 from .discovery import find_annotation_files, read_synthetic_marker
-from .files import CorpusFolder, index_by_stem
+from .files import CorpusFiles, UnreadableFileError, index_by_stem
 from .layout import LAYOUTS, ROLES
 from .report import BuildReport, CorpusError
 from .transcripts import decide_encoding, decode_transcript
@@ -58,7 +58,7 @@ class KemdyCorpus:
 
     config: str
 
-    def __init__(self, folder: CorpusFolder, report: BuildReport, *, role: str = ROLES[0]) -> None:
+    def __init__(self, folder: CorpusFiles, report: BuildReport, *, role: str = ROLES[0]) -> None:
         check_role(self.config, role)
         self._layout = LAYOUTS[self.config]
         self._folder = folder
@@ -80,7 +80,8 @@ class KemdyCorpus:
                 f"{str(folder.root)!r} has annotations of {self._layout.title} and no wav named "
                 "after a segment; unpack the version that comes with the recordings."
             )
-        self._transcripts = {key: folder.read(name) for key, name in self._txts.items()}
+        self._unreadable: dict[str, str] = {}  # why a transcript cannot be read
+        self._transcripts = self._read_transcripts()
         self._encoding = decide_encoding(
             self._transcripts.values(), default=self._layout.transcript_encoding
         )
@@ -94,13 +95,13 @@ class KemdyCorpus:
             if name is None:
                 self._report_row(annotation, "missing_wav", message="it has no wav", dropped=True)
                 continue
-            wav = self._folder.read(name)
             try:
+                wav = self._folder.read(name)
                 facts = inspect_wav(wav)
-            except BadWavError as error:
-                self._report_row(
-                    annotation, error.kind, message=f"the wav {error}", dropped=True, file=name
-                )
+            except (BadWavError, UnreadableFileError) as error:
+                kind = error.kind if isinstance(error, BadWavError) else "unreadable_wav"
+                message = f"the wav {error}"
+                self._report_row(annotation, kind, message=message, dropped=True, file=name)
                 continue
             self._note_oddities(annotation, facts, file=name)
             yield Record(annotation, wav, facts, self._decode_transcript(annotation))
@@ -126,6 +127,25 @@ class KemdyCorpus:
             self._report.add_problem("duplicate_file", copy, message=message)
         return names[0]
 
+    def _read_annotation_file(self, name: str) -> bytes | None:
+        """The bytes of an annotation file; None, and its name in the report, if there are none."""
+        try:
+            return self._folder.read(name)
+        except UnreadableFileError as error:
+            message = f"the file {error}; how many rows it holds is unknown"
+            self._report.add_problem("annotation_file", name, message=message)
+            return None
+
+    def _read_transcripts(self) -> dict[str, bytes]:
+        """The bytes of all transcripts; those that cannot be read are noted in `_unreadable`."""
+        contents = {}
+        for segment_id, name in self._txts.items():
+            try:
+                contents[segment_id] = self._folder.read(name)
+            except UnreadableFileError as error:
+                self._unreadable[segment_id] = str(error)
+        return contents
+
     def _drop_repeated(self, rows: list[Annotation]) -> list[Annotation]:
         first: dict[str, Annotation] = {}
         for row in rows:
@@ -150,17 +170,21 @@ class KemdyCorpus:
     def _decode_transcript(self, annotation: Annotation) -> str:
         """The raw transcript; "" with a problem where there is none that can be read."""
         segment_id = annotation.segment_id
-        if segment_id not in self._transcripts:
+        if segment_id not in self._txts:
             self._report.missing_transcripts += 1
             expected = str(PurePosixPath(self._wavs[segment_id]).with_suffix(".txt"))
             message = "there is no such transcript"
             self._report_row(annotation, "missing_transcript", message=message, file=expected)
             return ""
         file = self._txts[segment_id]
-        text, encoding = decode_transcript(self._transcripts[segment_id], encoding=self._encoding)
+        text, encoding = None, None
+        fault = self._unreadable.get(segment_id, "is neither UTF-8 nor CP949")
+        if segment_id not in self._unreadable:
+            content = self._transcripts[segment_id]
+            text, encoding = decode_transcript(content, encoding=self._encoding)
         if text is None:
             self._report.missing_transcripts += 1
-            message = "the transcript is neither UTF-8 nor CP949"
+            message = f"the transcript {fault}"
             self._report_row(annotation, "unreadable_transcript", message=message, file=file)
             return ""
         if encoding != self._encoding:

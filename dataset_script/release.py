@@ -22,10 +22,11 @@ from typing import Any
 
 from datasets.exceptions import DatasetGenerationError
 
+from .archive import open_files
 from .builder import Kemdy
 from .card import write_card
 from .discovery import find_annotation_files, read_synthetic_marker
-from .files import CorpusFolder
+from .files import CorpusFiles
 from .folds import DEFAULT_FOLDS, assign_folds, validate_folds, write_folds
 from .layout import ROLES, SYNTHETIC_MARKER
 from .records import check_role
@@ -49,7 +50,7 @@ def build_release(
     """Build one corpus into a release folder.
 
     Args:
-        corpus_dir: the unpacked corpus.
+        corpus_dir: the unpacked corpus, or the zip as it was delivered.
         output: the release; made if missing, its `config` replaced if it is there.
         config: which corpus it is, such as `kemdy20`.
         translations: JSON Lines of `{"id", "text_en"}`.
@@ -70,7 +71,7 @@ def build_release(
     reports = read_reports(target)
     _check_output(target, reports)
     others = {name: report for name, report in reports.items() if name != config}
-    _check_corpus(CorpusFolder(corpus_dir), others, config=config, n_folds=n_folds)
+    _check_corpus(open_files(corpus_dir), others, config=config, n_folds=n_folds)
     with replace_folder(target) as fresh:
         report = _write_rows(
             fresh,
@@ -115,7 +116,7 @@ def _check_output(target: Path, reports: dict[str, Any]) -> None:
 
 
 def _check_corpus(
-    folder: CorpusFolder, others: dict[str, dict[str, Any]], *, config: str, n_folds: int
+    folder: CorpusFiles, others: dict[str, dict[str, Any]], *, config: str, n_folds: int
 ) -> None:
     """Find out before the long part whether the corpus suits the folds and the release."""
     assign_folds(find_annotation_files(folder, config), n_folds=n_folds)

@@ -3,7 +3,8 @@
 import csv
 import io
 import wave
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -238,3 +239,18 @@ def write_corpus19(
         text = join_rows([*KEMDY19_HEADER, *table], newline=newline)
         path.write_bytes((b"\xef\xbb\xbf" if bom else b"") + text.encode("ascii"))
     return corpus
+
+
+def pack(target: Path, members: Iterable[tuple[str, bytes]]) -> Path:
+    """Write a zip of (name, bytes)."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return target
+
+
+def pack_folder(root: Path, target: Path, *, prefix: str = "") -> Path:
+    """Write a zip of all files below `root`."""
+    paths = sorted(path for path in root.rglob("*") if path.is_file())
+    names = ((f"{prefix}{path.relative_to(root).as_posix()}", path) for path in paths)
+    return pack(target, [(name, path.read_bytes()) for name, path in names])

@@ -101,7 +101,7 @@ def test_one_cache_never_gives_rows_of_a_corpus_that_changed(corpus, tmp_path):
 def test_an_unknown_config_and_a_missing_folder_are_refused(tmp_path):
     with pytest.raises(ValueError, match="'kemdy99' not found"):
         Kemdy(config_name="kemdy99", cache_dir=str(tmp_path))
-    with pytest.raises(CorpusError, match="is not a folder"):
+    with pytest.raises(CorpusError, match="is not a folder or zip"):
         Kemdy(config_name="kemdy20", data_dir=str(tmp_path / "x"), cache_dir=str(tmp_path))
     builder = Kemdy(config_name="kemdy20", cache_dir=str(tmp_path))
     with pytest.raises(CorpusError, match="`data_dir` is missing"):

@@ -15,7 +15,7 @@ from dataset_script.layout import EMOTIONS
 from dataset_script.release import build_release, read_reports
 from dataset_script.report import CorpusError
 
-from .corpus_files import make_segments, make_segments19, write_corpus, write_corpus19
+from .corpus_files import make_segments, make_segments19, pack_folder, write_corpus, write_corpus19
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -349,3 +349,10 @@ def test_a_role_that_the_corpus_has_not_is_refused_at_once(corpus, tmp_path):
     with pytest.raises(CorpusError, match="`role` is 'listener' for kemdy20"):
         _build(corpus, tmp_path / "release", role="listener")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_zip_builds_the_rows_of_its_folder(built, corpus, tmp_path):
+    archive = pack_folder(corpus.root, tmp_path / "KEMDy20.zip", prefix="KEMDy20_v1_2/")
+    report = build_release(archive, tmp_path / "release", config="kemdy20", n_folds=3)
+    assert report == read_reports(built)["kemdy20"]
+    assert _contents(tmp_path / "release") == _contents(built)
