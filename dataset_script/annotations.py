@@ -7,8 +7,8 @@ KEMDy19, which has two files a session, is read by `pairs.py`.
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from .layout import COLUMNS_KEMDY20, LAYOUTS, CorpusLayout
-from .ratings import Ratings, check_totals, read_ratings
+from .layout import COLUMNS_KEMDY20, LABEL_ALIASES, LAYOUTS, CorpusLayout
+from .ratings import Ratings, check_totals, find_misspellings, read_ratings
 from .report import BuildReport
 from .tables import BadRowError, NumberedCells, cell_of, count_rows, read_table
 
@@ -87,7 +87,7 @@ def _read_row(
     )
     written = cell_of(cells, COLUMNS_KEMDY20.segment_id)
     report_prefix(written, segment_id, name, line=line, report=report)
-    report_totals(annotation, report)
+    report_labels(annotation, cells, LAYOUTS["kemdy20"], report)
     return annotation
 
 
@@ -136,8 +136,19 @@ def report_prefix(
         )
 
 
-def report_totals(annotation: Annotation, report: BuildReport) -> None:
-    """Name totals of a row that is kept although its raters do not give them."""
+def report_labels(
+    annotation: Annotation, cells: list[str], layout: CorpusLayout, report: BuildReport
+) -> None:
+    """Name totals of a row that is kept although its raters do not give them; note misspellings."""
+    misspelt = find_misspellings(cells, layout.columns)
+    if misspelt:
+        report.add_note(
+            "label_spelling",
+            annotation.file,
+            line=annotation.line,
+            segment_id=annotation.segment_id,
+            message=f"{', '.join(misspelt)} was read as {LABEL_ALIASES[misspelt[0].lower()]}",
+        )
     for kind, message in check_totals(annotation.ratings):
         report.add_problem(
             kind,

@@ -17,8 +17,8 @@ from .annotations import (
     Annotation,
     read_segment_id,
     report_bad_row,
+    report_labels,
     report_prefix,
-    report_totals,
 )
 from .layout import (
     COLUMNS_KEMDY19,
@@ -117,7 +117,7 @@ def pick_annotation(pair: SegmentPair, *, role: str, report: BuildReport) -> Ann
         file=name,
         line=line,
     )
-    report_totals(annotation, report)
+    report_labels(annotation, cells, LAYOUTS["kemdy19"], report)
     return annotation
 
 

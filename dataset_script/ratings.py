@@ -96,6 +96,20 @@ def _read_rating(cells: list[str], column: int) -> float:
     return value
 
 
+def find_misspellings(cells: list[str], columns: AnnotationColumns) -> list[str]:
+    """Find labels of a row that are written in a way that is known to be wrong.
+
+    Args:
+        cells: the stripped cells of the row.
+        columns: where the cells of its corpus stand.
+
+    Returns:
+        The labels as they are written, totals first.
+    """
+    labels = cells[columns.total].split(";") + cells[columns.first_rater :: 3]
+    return [label.strip() for label in labels if label.strip().lower() in LABEL_ALIASES]
+
+
 def check_totals(ratings: Ratings) -> list[tuple[str, str]]:
     """Compare the totals with the raters.
 

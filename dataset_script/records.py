@@ -17,7 +17,7 @@ from .discovery import find_annotation_files, read_synthetic_marker
 from .files import CorpusFiles, UnreadableFileError, index_by_stem
 from .layout import LAYOUTS, ROLES
 from .report import BuildReport, CorpusError
-from .transcripts import decide_encoding, decode_transcript
+from .transcripts import clean_transcript, decide_encoding, decode_transcript
 
 LONG_WAV = 60.0  # seconds; the longest of KEMDy19 has 77.6, of KEMDy20 35.2
 
@@ -103,18 +103,22 @@ class KemdyCorpus:
                 message = f"the wav {error}"
                 self._report_row(annotation, kind, message=message, dropped=True, file=name)
                 continue
-            self._note_oddities(annotation, facts, file=name)
-            yield Record(annotation, wav, facts, self._decode_transcript(annotation))
+            record = Record(annotation, wav, facts, self._decode_transcript(annotation))
+            self._note_oddities(record)
+            yield record
 
-    def _note_oddities(self, annotation: Annotation, facts: WavFacts, *, file: str) -> None:
-        """Note a wav that is kept as it is, though it is silent or far longer than others."""
+    def _note_oddities(self, record: Record) -> None:
+        """Note a wav that is silent or far longer than others, and a text of nothing but marks."""
+        segment_id, facts = record.annotation.segment_id, record.facts
         found = []
         if facts.is_silent:
-            found.append(("silent_wav", "every sample is zero; the row was kept and flagged"))
+            found.append(("silent_wav", self._wavs, "every sample is zero; it was flagged"))
         if facts.duration > LONG_WAV:
-            found.append(("long_wav", f"it lasts {facts.duration:.1f} s; the row was kept whole"))
-        for kind, message in found:
-            self._report.add_note(kind, file, segment_id=annotation.segment_id, message=message)
+            found.append(("long_wav", self._wavs, f"it lasts {facts.duration:.1f} s, all was kept"))
+        if record.transcript and not clean_transcript(record.transcript):
+            found.append(("marks_only", self._txts, "nothing but marks; without them it is empty"))
+        for kind, files, message in found:
+            self._report.add_note(kind, files[segment_id], segment_id=segment_id, message=message)
 
     def _read_annotations(self, files: dict[int, list[str]]) -> list[Annotation]:
         """The usable rows of the annotation files, which are given by session."""

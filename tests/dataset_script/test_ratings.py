@@ -1,7 +1,7 @@
 import pytest
 
 from dataset_script.layout import COLUMNS_KEMDY19, COLUMNS_KEMDY20, EMOTIONS
-from dataset_script.ratings import check_totals, read_ratings
+from dataset_script.ratings import check_totals, find_misspellings, read_ratings
 from dataset_script.tables import BadRowError
 
 from .corpus_files import Segment, Segment19
@@ -46,6 +46,8 @@ def test_misspelt_disgust_is_disgust_in_totals_and_votes(column):
     cells[column] = "Disqust"
     ratings = read_ratings(cells, COLUMNS_KEMDY20)
     assert ratings.emotions == ("disgust",) and check_totals(ratings) == []
+    assert find_misspellings(cells, COLUMNS_KEMDY20) == ["Disqust"]
+    assert find_misspellings(_cells(("disgust",) * 10), COLUMNS_KEMDY20) == []
 
 
 def test_totals_are_checked_against_the_raters():
