@@ -1,9 +1,10 @@
-"""Command line: `python -m dataset_script build …` and `python -m dataset_script sample …`.
+"""Command line: `python -m dataset_script build …`, `check …` and `sample …`.
 
 What goes wrong is said in one sentence on standard error, with exit status 2.
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -75,6 +76,10 @@ def make_parser(*, with_sample: bool = False) -> argparse.ArgumentParser:
         help="whose emotion the labels describe; listener for kemdy19 only (default: %(default)s)",
     )
     build.set_defaults(run=_run_build)
+    check = commands.add_parser("check", help="look a corpus over; nothing is written")
+    check.add_argument("path", metavar="PATH", help="the unpacked corpus, or its zip")
+    check.add_argument("--json", action="store_true", help="print one JSON object for a machine")
+    check.set_defaults(run=_run_check)
     sample = commands.add_parser("sample", help="write a synthetic corpus")
     if with_sample:
         from .sample.cli import add_arguments
@@ -101,6 +106,17 @@ def _run_build(args: argparse.Namespace) -> int:
     print(format_summary(report))
     print(f"All problems: {Path(args.output, 'reports', f'{args.config}.json')}")
     print(f'Use it: load_dataset("{args.output}", "{args.config}", split="train")')
+    return 0
+
+
+def _run_check(args: argparse.Namespace) -> int:
+    from .check import check_corpora, format_check
+
+    results = check_corpora(args.path)
+    if args.json:
+        print(json.dumps({"corpora": results}, ensure_ascii=False, indent=1))
+    else:
+        print(format_check(results))
     return 0
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import Any
 
 from .annotations import Annotation, read_annotation_kemdy20
 from .files import CorpusFiles
@@ -18,8 +19,8 @@ class Kemdy20Corpus(KemdyCorpus):
 
     config = "kemdy20"
 
-    def __init__(self, folder: CorpusFiles, report: BuildReport, *, role: str = ROLES[0]) -> None:
-        super().__init__(folder, report, role=role)
+    def __init__(self, folder: CorpusFiles, report: BuildReport, **options: Any) -> None:
+        super().__init__(folder, report, **options)
         self._report_shared_users()
 
     def _read_annotations(self, files: dict[int, list[str]]) -> list[Annotation]:
@@ -127,7 +128,12 @@ def _group_by_dialogue(stems: Iterable[str]) -> dict[str, list[str]]:
 
 
 def open_corpus(
-    config: str, folder: CorpusFiles, report: BuildReport, *, role: str = ROLES[0]
+    config: str,
+    folder: CorpusFiles,
+    report: BuildReport,
+    *,
+    role: str = ROLES[0],
+    needs_recordings: bool = True,
 ) -> KemdyCorpus:
     """Open a corpus with its own reader.
 
@@ -136,6 +142,7 @@ def open_corpus(
         folder: its files.
         report: takes every problem of the corpus.
         role: whose emotion the labels describe: `speaker` or `listener`.
+        needs_recordings: whether to refuse a corpus without a single wav.
 
     Returns:
         The corpus; iterating it gives its records.
@@ -144,4 +151,4 @@ def open_corpus(
         CorpusError: if it cannot be used at all.
     """
     readers = {reader.config: reader for reader in (Kemdy19Corpus, Kemdy20Corpus)}
-    return readers[config](folder, report, role=role)
+    return readers[config](folder, report, role=role, needs_recordings=needs_recordings)

@@ -34,6 +34,30 @@ def find_annotation_files(folder: CorpusFiles, config: str) -> dict[int, list[st
     return found[config]
 
 
+def find_corpora(folder: CorpusFiles) -> list[str]:
+    """Find out which corpora there are below a folder.
+
+    Args:
+        folder: the files.
+
+    Returns:
+        Names of their configs; at least one.
+
+    Raises:
+        CorpusError: if there is none.
+    """
+    found = [config for config in LAYOUTS if _match_annotation_names(folder, config)]
+    if not found:
+        names = " or ".join(
+            f"{layout.title} ({layout.annotation_example} …)" for layout in LAYOUTS.values()
+        )
+        raise CorpusError(
+            f"{str(folder.root)!r} holds no annotation file of {names}; "
+            "give the folder or zip of a corpus."
+        )
+    return found
+
+
 def _match_annotation_names(folder: CorpusFiles, config: str) -> dict[int, list[str]]:
     files: dict[int, list[str]] = {}
     for name in folder.names:

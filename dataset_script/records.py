@@ -46,19 +46,27 @@ class KemdyCorpus:
         folder: its files.
         report: takes every problem of the corpus; `rows_in` and `synthetic` are set here.
         role: whose emotion the labels describe: `speaker` or `listener`.
+        needs_recordings: whether to refuse a corpus without a single wav.
 
     Attributes:
         config: name of the builder config, such as `kemdy20`.
         annotations: usable annotation rows by session, each session in the order of its file.
 
     Raises:
-        CorpusError: if there is no annotation file, no usable annotation row or no wav at all, or
+        CorpusError: if there is no annotation file, no usable annotation row or no wav, or
             if the corpus has no labels of this role.
     """
 
     config: str
 
-    def __init__(self, folder: CorpusFiles, report: BuildReport, *, role: str = ROLES[0]) -> None:
+    def __init__(
+        self,
+        folder: CorpusFiles,
+        report: BuildReport,
+        *,
+        role: str = ROLES[0],
+        needs_recordings: bool = True,
+    ) -> None:
         check_role(self.config, role)
         self._layout = LAYOUTS[self.config]
         self._folder = folder
@@ -75,7 +83,7 @@ class KemdyCorpus:
                 f"None of the {sum(map(len, files.values()))} annotation file(s) in "
                 f"{str(folder.root)!r} has a usable row; the first problem is {first}."
             )
-        if not self._wavs:
+        if needs_recordings and not self.has_recordings:
             raise CorpusError(
                 f"{str(folder.root)!r} has annotations of {self._layout.title} and no wav named "
                 "after a segment; unpack the version that comes with the recordings."
@@ -106,6 +114,11 @@ class KemdyCorpus:
             record = Record(annotation, wav, facts, self._decode_transcript(annotation))
             self._note_oddities(record)
             yield record
+
+    @property
+    def has_recordings(self) -> bool:
+        """Whether there is any wav that is named after a segment."""
+        return bool(self._wavs)
 
     def _note_oddities(self, record: Record) -> None:
         """Note a wav that is silent or far longer than others, and a text of nothing but marks."""

@@ -60,6 +60,8 @@ class BuildReport:
         dialogues: names of the dialogues in the dataset.
         speakers: names of the speakers in the dataset.
         emotions: rows by emotion; a row with two emotions counts for both.
+        single_label_emotions: rows with one emotion alone, by emotion.
+        rows_by_session: rows of the dataset by session number.
         multi_label_rows: rows with more than one emotion.
         silent_rows: rows whose wav holds nothing but zeros.
         missing_transcripts: rows without a readable transcript.
@@ -80,6 +82,8 @@ class BuildReport:
     dialogues: set[str] = field(default_factory=set)
     speakers: set[str] = field(default_factory=set)
     emotions: Counter[str] = field(default_factory=Counter)
+    single_label_emotions: Counter[str] = field(default_factory=Counter)
+    rows_by_session: Counter[int] = field(default_factory=Counter)
     multi_label_rows: int = 0
     silent_rows: int = 0
     missing_transcripts: int = 0
@@ -109,6 +113,8 @@ class BuildReport:
         self.dialogues.add(row["dialogue"])
         self.speakers.add(row["speaker"])
         self.emotions.update(names)
+        self.single_label_emotions.update(names if len(names) == 1 else ())
+        self.rows_by_session[row["session"]] += 1
         self.multi_label_rows += len(names) > 1
         self.silent_rows += row["is_silent"]
         self.missing_translations += bool(row["text_ko"]) and not row["text_en"]

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from dataset_script.discovery import find_annotation_files, read_synthetic_marker
+from dataset_script.discovery import find_annotation_files, find_corpora, read_synthetic_marker
 from dataset_script.files import CorpusFolder
 from dataset_script.report import CorpusError
 
@@ -28,6 +28,15 @@ def test_the_corpus_that_is_there_is_named_where_another_was_asked_for(tmp_path)
         CorpusError, match=r"of KEMDy19 \(Session01_F_res.csv …\); it holds kemdy20"
     ):
         find_annotation_files(CorpusFolder(tmp_path), "kemdy19")
+
+
+def test_corpora_are_told_by_their_annotation(tmp_path):
+    with pytest.raises(CorpusError, match="holds no annotation file of KEMDy19 .* or KEMDy20"):
+        find_corpora(CorpusFolder(tmp_path))
+    write_corpus(tmp_path, make_segments(1))
+    assert find_corpora(CorpusFolder(tmp_path)) == ["kemdy20"]
+    write_corpus19(tmp_path, make_segments19(1))
+    assert find_corpora(CorpusFolder(tmp_path)) == ["kemdy19", "kemdy20"]
 
 
 def test_the_mark_of_a_synthetic_corpus_is_found_from_any_root_above_it(tmp_path):

@@ -56,6 +56,20 @@ def test_what_cannot_be_used_is_one_sentence_and_status_two(tmp_path, capsys):
     assert not out.exists()
 
 
+def test_check_prints_for_people_and_for_machines(tmp_path, capsys):
+    corpus = write_corpus(tmp_path / "corpus", make_segments(3, turns=1))
+    corpus.wav(corpus.segments[2]).write_bytes(b"RIFF")
+    assert main(["check", str(corpus.root)]) == 0  # it warns, it does not fail
+    printed = capsys.readouterr().out
+    assert "rows                                11      13,462  differs\n" in printed
+    assert "unreadable_wav  wav/Session01/" in printed
+    assert main(["check", str(corpus.root), "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["corpora"]
+    assert found["rows_out"] == 11 and found["problems"][0]["kind"] == "unreadable_wav"
+    assert main(["check", str(tmp_path / "nowhere")]) == 2
+    assert "is not a folder or zip" in capsys.readouterr().err
+
+
 def test_the_role_is_an_option_of_kemdy19(tmp_path, capsys):
     corpus = write_corpus19(tmp_path / "corpus", make_segments19(3, turns=1))
     out = tmp_path / "release"

@@ -177,3 +177,14 @@ def test_a_bad_cell_counts_only_in_the_file_that_is_taken():
     assert pick_annotation(pairs[0], role="listener", report=report) is None
     (problem,) = report.problems
     assert problem.place == f"{FILES['M']}:3" and "'furious' in column 10" in problem.message
+
+
+def test_totals_are_checked_in_the_file_that_is_taken():
+    tables = _tables(make_segments19(1))
+    tables["F"][0][10] = "happy"
+    tables["M"][1][13] = "disqust"
+    pairs, report = _read(tables)
+    picked = [pick_annotation(pair, role="speaker", report=report) for pair in pairs]
+    assert _emotions(picked[0]) == ("happy",)
+    assert [(p.kind, p.place) for p in report.problems] == [("total_emotion", f"{FILES['F']}:3")]
+    assert [(n.kind, n.place) for n in report.notes] == [("label_spelling", f"{FILES['M']}:4")]
