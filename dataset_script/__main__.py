@@ -75,6 +75,9 @@ def make_parser(*, with_sample: bool = False) -> argparse.ArgumentParser:
         default=ROLES[0],
         help="whose emotion the labels describe; listener for kemdy19 only (default: %(default)s)",
     )
+    build.add_argument(
+        "--bio", action="store_true", help="write the bio-signals too, as bio/CONFIG.parquet"
+    )
     build.set_defaults(run=_run_build)
     check = commands.add_parser("check", help="look a corpus over; nothing is written")
     check.add_argument("path", metavar="PATH", help="the unpacked corpus, or its zip")
@@ -102,6 +105,7 @@ def _run_build(args: argparse.Namespace) -> int:
         n_folds=args.folds,
         keep_markers=args.keep_markers,
         role=args.role,
+        bio=args.bio,
     )
     print(format_summary(report))
     print(f"All problems: {Path(args.output, 'reports', f'{args.config}.json')}")

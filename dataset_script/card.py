@@ -64,6 +64,7 @@ def write_card(reports: dict[str, dict[str, Any]]) -> str:
         "says which sessions a fold trains, validates and tests on; an empty dialogue means the "
         "whole session. No session and no speaker has two roles in a fold. What was found wrong in "
         "the corpus, and what was done about it, is listed in `reports/<corpus>.json`.\n",
+        *_describe_bio(reports),
     ]
     return "\n".join(parts)
 
@@ -99,6 +100,16 @@ def _write_metadata(reports: dict[str, dict[str, Any]], *, synthetic: bool) -> s
 def _describe_use(names: list[str]) -> str:
     loads = "\n".join(f'{name} = load_dataset(FOLDER, "{name}", split="train")' for name in names)
     return f"```python\nfrom datasets import load_dataset\n\n{loads}\n```\n"
+
+
+def _describe_bio(reports: dict[str, dict[str, Any]]) -> list[str]:
+    """Say what tables of bio-signals there are; nothing if none was asked for."""
+    names = [name for name, report in sorted(reports.items()) if "bio" in report["options"]]
+    files = " and ".join(f"`bio/{name}.parquet`" for name in names)
+    return [
+        f"{files}: bio-signals, one row a segment (`id`), person (`wearer`) and `signal`, with "
+        "`values` and `times` (the wearer's clock). Many segments have none.\n"
+    ] * bool(names)
 
 
 def _tabulate_columns() -> str:

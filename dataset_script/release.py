@@ -4,6 +4,7 @@
     ├─ README.md                    card; its YAML names the configs below, and only these
     ├─ data/<corpus>/train-00000-of-00005-<digest>.parquet …    rows with their audio inside
     ├─ folds/<corpus>.csv
+    ├─ bio/<corpus>.parquet         bio-signals by segment, where they were asked for
     ├─ reports/<corpus>.json        counts and every problem of the build
     └─ synthetic.json               only of generated corpora: what their generator says of them
 
@@ -20,6 +21,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 from datasets.exceptions import DatasetGenerationError
 
 from .archive import open_files
@@ -32,6 +34,7 @@ from .layout import ROLES, SYNTHETIC_MARKER
 from .records import check_role
 from .replacement import replace_folder
 from .report import BuildReport, CorpusError
+from .signals import read_signals, write_signals
 
 SHARD_SIZE = "500MB"
 HASH_BLOCK = 1 << 20  # bytes
@@ -46,6 +49,7 @@ def build_release(
     n_folds: int = DEFAULT_FOLDS,
     keep_markers: bool = False,
     role: str = ROLES[0],
+    bio: bool = False,
 ) -> dict[str, Any]:
     """Build one corpus into a release folder.
 
@@ -57,6 +61,7 @@ def build_release(
         n_folds: number of folds over the sessions.
         keep_markers: leave transcribers' marks in `text_ko`.
         role: whose emotion the labels describe: `speaker`, or for `kemdy19` `listener`.
+        bio: write the bio-signals too.
 
     Returns:
         The report, as in `reports/<config>.json`.
@@ -81,6 +86,8 @@ def build_release(
             keep_markers=keep_markers,
             role=role,
         )
+        if bio:
+            _write_bio(report, fresh, open_files(corpus_dir))
         _write_folds(report, fresh / "folds" / f"{config}.csv", n_folds=n_folds)
         summary = report.to_dict()
         _write_json(fresh / "reports" / f"{config}.json", summary)
@@ -167,6 +174,17 @@ def _hash_files(paths: list[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
+def _write_bio(report: BuildReport, fresh: Path, folder: CorpusFiles) -> None:
+    """Write the bio-signals of the rows that were just written."""
+    config = report.config
+    rows = pyarrow.parquet.read_table(fresh / "data" / config, columns=["id"])
+    known = {row_id.split("/", 1)[1] for row_id in rows["id"].to_pylist()}
+    path = fresh / "bio" / f"{config}.parquet"
+    path.parent.mkdir()
+    signals = read_signals(config, folder, report, known=known)
+    report.options["bio"] = write_signals(signals, path, config=config)
+
+
 def _write_folds(report: BuildReport, path: Path, *, n_folds: int) -> None:
     rows = assign_folds(report.sessions, n_folds=n_folds)
     validate_folds(rows, sessions=report.sessions)
@@ -194,6 +212,7 @@ def _carry_over(target: Path, fresh: Path, *, config: str) -> None:
             SYNTHETIC_MARKER,
             f"data/{config}",
             f"folds/{config}.csv",
+            f"bio/{config}.parquet",
             f"reports/{config}.json",
         )
     }

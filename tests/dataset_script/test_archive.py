@@ -71,7 +71,7 @@ def test_litter_is_passed_over_and_backslashes_are_slashes(tmp_path):
             ("K\\wav\\Sess01_script01_User001F_001.WAV", b"1"),
             ("K/annotation/", b""),
             ("K/.hidden/x.csv", b"2"),
-            ("__MACOSX/K/._x.csv", b"3"),
+            ("__MACOSX/K/x.csv", b"3"),
             ("K/._x.csv", b"4"),
             ("../../etc/x.csv", b"5"),
             ("/root/y.csv", b"6"),

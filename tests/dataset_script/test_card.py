@@ -51,6 +51,13 @@ def test_counts_stand_in_the_card():
     assert "| rows with fear | 1,234 |" in card and "| rows with happy | 0 |" in card
 
 
+def test_bio_signals_are_described_where_there_are_any():
+    report = _report("kemdy20")
+    assert "bio/" not in write_card({"kemdy20": report})
+    report["options"]["bio"] = {"EDA": 3}
+    assert "`bio/kemdy20.parquet`: bio-signals" in write_card({"kemdy20": report})
+
+
 def test_every_column_is_described_in_order():
     described = [name for names in COLUMNS for name in names.split(", ")]
     assert sorted(described) == sorted(FEATURES)
