@@ -1,16 +1,18 @@
-"""Command line: `python -m dataset_script build …` and `python -m dataset_script sample …`.
+"""Command line: `python -m dataset_script build …`, `check …` and `sample …`.
 
 What goes wrong is said in one sentence on standard error, with exit status 2.
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from .folds import DEFAULT_FOLDS
+from .layout import LAYOUTS, ROLES
 
-CONFIGS = ("kemdy20",)
+CONFIGS = tuple(LAYOUTS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +48,7 @@ def make_parser(*, with_sample: bool = False) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dataset_script", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     build = commands.add_parser("build", help="turn a corpus on disk into a dataset folder")
-    build.add_argument("corpus_dir", metavar="CORPUS_DIR", help="the unpacked corpus")
+    build.add_argument("corpus_dir", metavar="CORPUS_DIR", help="the unpacked corpus, or its zip")
     build.add_argument("--config", required=True, choices=CONFIGS, help="which corpus it is")
     build.add_argument(
         "--output", required=True, metavar="DIR", help="dataset folder; its config is replaced"
@@ -64,9 +66,23 @@ def make_parser(*, with_sample: bool = False) -> argparse.ArgumentParser:
     build.add_argument(
         "--keep-markers",
         action="store_true",
-        help="leave transcribers' marks such as l/ (laughter) in text_ko; they leak the label",
+        help="leave transcribers' marks such as l/ (laughter) and overlaps in text_ko; laughter "
+        "leaks the label",
+    )
+    build.add_argument(
+        "--role",
+        choices=ROLES,
+        default=ROLES[0],
+        help="whose emotion the labels describe; listener for kemdy19 only (default: %(default)s)",
+    )
+    build.add_argument(
+        "--bio", action="store_true", help="write the bio-signals too, as bio/CONFIG.parquet"
     )
     build.set_defaults(run=_run_build)
+    check = commands.add_parser("check", help="look a corpus over; nothing is written")
+    check.add_argument("path", metavar="PATH", help="the unpacked corpus, or its zip")
+    check.add_argument("--json", action="store_true", help="print one JSON object for a machine")
+    check.set_defaults(run=_run_check)
     sample = commands.add_parser("sample", help="write a synthetic corpus")
     if with_sample:
         from .sample.cli import add_arguments
@@ -88,10 +104,23 @@ def _run_build(args: argparse.Namespace) -> int:
         translations=args.translations,
         n_folds=args.folds,
         keep_markers=args.keep_markers,
+        role=args.role,
+        bio=args.bio,
     )
     print(format_summary(report))
     print(f"All problems: {Path(args.output, 'reports', f'{args.config}.json')}")
     print(f'Use it: load_dataset("{args.output}", "{args.config}", split="train")')
+    return 0
+
+
+def _run_check(args: argparse.Namespace) -> int:
+    from .check import check_corpora, format_check
+
+    results = check_corpora(args.path)
+    if args.json:
+        print(json.dumps({"corpora": results}, ensure_ascii=False, indent=1))
+    else:
+        print(format_check(results))
     return 0
 
 

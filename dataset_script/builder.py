@@ -17,14 +17,24 @@ from typing import Any
 
 import datasets
 
-from .annotations import Annotation, Ratings
+from .annotations import Annotation
+from .archive import open_files
 from .audio import WavFacts
-from .corpus import Kemdy20Corpus, Record
-from .files import CorpusFolder, fingerprint_file
-from .layout import EMOTIONS, PAGES, SAMPLING_RATE
+from .corpus import open_corpus
+from .discovery import find_annotation_files
+from .files import fingerprint_file
+from .layout import EMOTIONS, PAGES, ROLES, SAMPLING_RATE, name_style
+from .pairs import read_pairs
+from .ratings import Ratings
+from .records import KemdyCorpus, Record, check_role
+from .repairs import find_unused_wav
 from .report import BuildReport, CorpusError
+from .tables import read_table
 from .transcripts import clean_transcript
 from .translations import load_translations
+
+# Not used here: what the siblings need is copied only if this file imports it.
+COPIED_ALONG = (find_annotation_files, find_unused_wav, read_pairs, read_table)
 
 FEATURES = datasets.Features(
     {
@@ -47,8 +57,17 @@ FEATURES = datasets.Features(
         "valence_std": datasets.Value("float32"),
         "arousal_std": datasets.Value("float32"),
         "is_silent": datasets.Value("bool"),
+        "style": datasets.Value("string"),
+        "role": datasets.Value("string"),
     }
 )
+
+VERSION = datasets.Version("1.0.0")
+
+DESCRIPTIONS = {
+    "kemdy19": "KEMDy19: scripts and improvisations of 40 voice actors, rated by ten listeners.",
+    "kemdy20": "KEMDy20: free talk of 80 lay adults, rated by ten listeners.",
+}
 
 
 @dataclass
@@ -58,10 +77,12 @@ class KemdyConfig(datasets.BuilderConfig):
     Attributes:
         translations: JSON Lines file of `{"id", "text_en"}`; None leaves `text_en` empty.
         keep_markers: leave transcribers' marks such as `l/` (laughter) in `text_ko`.
+        role: whose emotion the labels describe: `speaker`, or for `kemdy19` `listener`.
     """
 
     translations: str | None = None
     keep_markers: bool = False
+    role: str = ROLES[0]
 
     def create_config_id(
         self, config_kwargs: dict[str, Any], custom_features: datasets.Features | None = None
@@ -72,7 +93,7 @@ class KemdyConfig(datasets.BuilderConfig):
         """
         contents = dict(config_kwargs)
         if self.data_dir is not None:
-            contents["corpus_fingerprint"] = CorpusFolder(self.data_dir).fingerprint()
+            contents["corpus_fingerprint"] = open_files(self.data_dir).fingerprint()
         if self.translations is not None:
             contents["translations_fingerprint"] = fingerprint_file(self.translations)
         return super().create_config_id(contents, custom_features)
@@ -85,18 +106,16 @@ class Kemdy(datasets.GeneratorBasedBuilder):
         report: counts and problems of the build; empty where the rows came out of the cache.
     """
 
-    VERSION = datasets.Version("1.0.0")
+    VERSION = VERSION
     BUILDER_CONFIG_CLASS = KemdyConfig
     BUILDER_CONFIGS = [
-        KemdyConfig(
-            name="kemdy20",
-            version=VERSION,
-            description="KEMDy20: free talk of 80 lay adults, rated by ten listeners.",
-        )
+        KemdyConfig(name=name, version=VERSION, description=description)
+        for name, description in DESCRIPTIONS.items()
     ]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"dataset_name": "kemdy", **kwargs})
+        check_role(self.config.name, self.config.role)
         self.report = BuildReport(self.config.name)
 
     def _info(self) -> datasets.DatasetInfo:
@@ -112,11 +131,13 @@ class Kemdy(datasets.GeneratorBasedBuilder):
         config = self.config
         if config.data_dir is None:
             raise CorpusError(
-                "`data_dir` is missing; give the folder of the unpacked corpus, which ETRI "
+                "`data_dir` is missing; give the folder or zip of the corpus, which ETRI "
                 "hands out on application and nothing downloads."
             )
-        self.report = BuildReport(config.name, {"keep_markers": config.keep_markers})
-        corpus = Kemdy20Corpus(CorpusFolder(config.data_dir), self.report)
+        options = {"keep_markers": config.keep_markers, "role": config.role}
+        self.report = BuildReport(config.name, options)
+        folder = open_files(config.data_dir)
+        corpus = open_corpus(config.name, folder, self.report, role=config.role)
         texts: dict[str, str] = {}
         if config.translations is not None:
             texts = load_translations(
@@ -132,7 +153,7 @@ class Kemdy(datasets.GeneratorBasedBuilder):
         return [split]
 
     def _generate_examples(
-        self, corpus: Kemdy20Corpus, translations: dict[str, str]
+        self, corpus: KemdyCorpus, translations: dict[str, str]
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         for record in corpus:
             row = self._make_row(record, translations)
@@ -170,4 +191,6 @@ class Kemdy(datasets.GeneratorBasedBuilder):
             "valence_std": ratings.valence_std,
             "arousal_std": ratings.arousal_std,
             "is_silent": facts.is_silent,
+            "style": name_style(self.config.name, annotation.dialogue),
+            "role": self.config.role,
         }

@@ -27,7 +27,7 @@ COLUMNS = {
     "id": "`<corpus>/<Segment ID>`, unique",
     "corpus, session, dialogue": "where the turn was recorded; session numbers repeat by corpus",
     "turn": "rank of the turn in its dialogue, from 0; a row that was dropped leaves a gap",
-    "speaker, gender": "name unique over sessions and corpora; `F` or `M`",
+    "speaker, gender": "who speaks: name unique over sessions and corpora; `F` or `M`",
     "audio, duration": "16 kHz mono, the bytes of the corpus; seconds",
     "text_ko, text_ko_raw": "transcript without and with transcribers' marks; empty if missing",
     "text_en": "English rendering; empty if missing",
@@ -36,6 +36,8 @@ COLUMNS = {
     "valence, arousal": "the corpus's total, the mean of the raters, 1 to 5",
     "valence_std, arousal_std": "population standard deviation over the raters",
     "is_silent": "whether every sample of the audio is zero",
+    "style": "`script` or `impro` for KEMDy19, `free` for KEMDy20",
+    "role": "whose emotion the labels describe: the `speaker`'s or the `listener`'s",
 }
 
 
@@ -62,6 +64,7 @@ def write_card(reports: dict[str, dict[str, Any]]) -> str:
         "says which sessions a fold trains, validates and tests on; an empty dialogue means the "
         "whole session. No session and no speaker has two roles in a fold. What was found wrong in "
         "the corpus, and what was done about it, is listed in `reports/<corpus>.json`.\n",
+        *_describe_bio(reports),
     ]
     return "\n".join(parts)
 
@@ -99,6 +102,16 @@ def _describe_use(names: list[str]) -> str:
     return f"```python\nfrom datasets import load_dataset\n\n{loads}\n```\n"
 
 
+def _describe_bio(reports: dict[str, dict[str, Any]]) -> list[str]:
+    """Say what tables of bio-signals there are; nothing if none was asked for."""
+    names = [name for name, report in sorted(reports.items()) if "bio" in report["options"]]
+    files = " and ".join(f"`bio/{name}.parquet`" for name in names)
+    return [
+        f"{files}: bio-signals, one row a segment (`id`), person (`wearer`) and `signal`, with "
+        "`values` and `times` (the wearer's clock). Many segments have none.\n"
+    ] * bool(names)
+
+
 def _tabulate_columns() -> str:
     lines = ["| column | meaning |", "|---|---|"]
     for names, meaning in COLUMNS.items():
@@ -127,6 +140,7 @@ def _tabulate(reports: dict[str, dict[str, Any]]) -> str:
         "transcribers' marks in `text_ko`": lambda r: (
             "kept" if r["options"]["keep_markers"] else "stripped"
         ),
+        "labels of the": lambda r: r["options"]["role"],
         "English from": lambda r: r["options"]["translations"] or "none",
         "source": lambda r: (
             "generated" if r["synthetic"] is not None else f"[ETRI]({PAGES[r['config']]})"

@@ -8,10 +8,33 @@ hidden files) is passed over.
 import hashlib
 import os
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 from .report import CorpusError
 
 SKIPPED_FOLDERS = ("__MACOSX",)
+
+
+class UnreadableFileError(ValueError):
+    """A file that is listed and cannot be read; the message completes "the file …"."""
+
+
+class CorpusFiles(Protocol):
+    """What the readers need of a corpus, be it a folder or a zip (`archive.py`).
+
+    Attributes:
+        root: the folder or the zip.
+        names: paths relative to it, with `/` between their parts, sorted.
+    """
+
+    root: Path
+    names: list[str]
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of one of `names`, or raise `UnreadableFileError`."""
+
+    def fingerprint(self) -> str:
+        """Return 16 hexadecimal digits that another content would not give."""
 
 
 class CorpusFolder:
@@ -32,13 +55,19 @@ class CorpusFolder:
         self.root = Path(root).expanduser()
         if not self.root.is_dir():
             raise CorpusError(
-                f"`corpus_dir` {str(root)!r} is not a folder; give the unpacked corpus."
+                f"`corpus_dir` {str(root)!r} is not a folder or zip; give the corpus, unpacked or "
+                "as it was delivered."
             )
         self.names = sorted(self._walk())
 
     def read(self, name: str) -> bytes:
-        """Return the bytes of one of `names`."""
-        return (self.root / name).read_bytes()
+        """Return the bytes of one of `names`, or raise `UnreadableFileError`."""
+        try:
+            return (self.root / name).read_bytes()
+        except OSError as error:
+            raise UnreadableFileError(
+                f"cannot be read by this system ({error.strerror}): mend or replace it"
+            ) from error
 
     def fingerprint(self) -> str:
         """Hash names, sizes and times of all files: a corpus that changed gets another one.

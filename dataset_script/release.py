@@ -4,6 +4,7 @@
     ├─ README.md                    card; its YAML names the configs below, and only these
     ├─ data/<corpus>/train-00000-of-00005-<digest>.parquet …    rows with their audio inside
     ├─ folds/<corpus>.csv
+    ├─ bio/<corpus>.parquet         bio-signals by segment, where they were asked for
     ├─ reports/<corpus>.json        counts and every problem of the build
     └─ synthetic.json               only of generated corpora: what their generator says of them
 
@@ -20,16 +21,20 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 from datasets.exceptions import DatasetGenerationError
 
+from .archive import open_files
 from .builder import Kemdy
 from .card import write_card
-from .corpus import find_annotation_files, read_synthetic_marker
-from .files import CorpusFolder
+from .discovery import find_annotation_files, read_synthetic_marker
+from .files import CorpusFiles
 from .folds import DEFAULT_FOLDS, assign_folds, validate_folds, write_folds
-from .layout import SYNTHETIC_MARKER
+from .layout import ROLES, SYNTHETIC_MARKER
+from .records import check_role
 from .replacement import replace_folder
 from .report import BuildReport, CorpusError
+from .signals import read_signals, write_signals
 
 SHARD_SIZE = "500MB"
 HASH_BLOCK = 1 << 20  # bytes
@@ -43,17 +48,21 @@ def build_release(
     translations: str | Path | None = None,
     n_folds: int | None = None,
     keep_markers: bool = False,
+    role: str = ROLES[0],
+    bio: bool = False,
 ) -> dict[str, Any]:
     """Build one corpus into a release folder.
 
     Args:
-        corpus_dir: the unpacked corpus.
+        corpus_dir: the unpacked corpus, or the zip as it was delivered.
         output: the release; made if missing, its `config` replaced if it is there.
         config: which corpus it is, such as `kemdy20`.
         translations: JSON Lines of `{"id", "text_en"}`.
         n_folds: number of folds over the sessions; by default that which a synthetic corpus was
             spoken for, else `DEFAULT_FOLDS`.
         keep_markers: leave transcribers' marks in `text_ko`.
+        role: whose emotion the labels describe: `speaker`, or for `kemdy19` `listener`.
+        bio: write the bio-signals too.
 
     Returns:
         The report, as in `reports/<config>.json`.
@@ -65,12 +74,13 @@ def build_release(
         ValueError: if `n_folds` does not suit the number of sessions.
     """
     target = Path(output).expanduser().resolve()
+    check_role(config, role)
     reports = read_reports(target)
     _check_output(target, reports)
     others = {name: report for name, report in reports.items() if name != config}
-    folder = CorpusFolder(corpus_dir)
-    n_folds = _choose_folds(folder, n_folds)
-    _check_corpus(folder, others, n_folds=n_folds)
+    files = open_files(corpus_dir)
+    n_folds = _choose_folds(files, n_folds)
+    _check_corpus(files, others, config=config, n_folds=n_folds)
     with replace_folder(target) as fresh:
         report = _write_rows(
             fresh,
@@ -78,7 +88,10 @@ def build_release(
             data_dir=str(corpus_dir),
             translations=None if translations is None else str(translations),
             keep_markers=keep_markers,
+            role=role,
         )
+        if bio:
+            _write_bio(report, fresh, open_files(corpus_dir))
         _write_folds(report, fresh / "folds" / f"{config}.csv", n_folds=n_folds)
         summary = report.to_dict()
         _write_json(fresh / "reports" / f"{config}.json", summary)
@@ -113,7 +126,7 @@ def _check_output(target: Path, reports: dict[str, Any]) -> None:
         )
 
 
-def _choose_folds(folder: CorpusFolder, n_folds: int | None) -> int:
+def _choose_folds(folder: CorpusFiles, n_folds: int | None) -> int:
     """Return the number of folds; a synthetic corpus has its voices dealt for one number only."""
     marker = read_synthetic_marker(folder) or {}
     spoken_for = marker.get("folds")
@@ -126,9 +139,11 @@ def _choose_folds(folder: CorpusFolder, n_folds: int | None) -> int:
     return n_folds or spoken_for or DEFAULT_FOLDS
 
 
-def _check_corpus(folder: CorpusFolder, others: dict[str, dict[str, Any]], *, n_folds: int) -> None:
+def _check_corpus(
+    folder: CorpusFiles, others: dict[str, dict[str, Any]], *, config: str, n_folds: int
+) -> None:
     """Find out before the long part whether the corpus suits the folds and the release."""
-    assign_folds(find_annotation_files(folder), n_folds=n_folds)
+    assign_folds(find_annotation_files(folder, config), n_folds=n_folds)
     is_synthetic = read_synthetic_marker(folder) is not None
     for name, report in others.items():
         if (report["synthetic"] is not None) != is_synthetic:
@@ -176,6 +191,17 @@ def _hash_files(paths: list[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
+def _write_bio(report: BuildReport, fresh: Path, folder: CorpusFiles) -> None:
+    """Write the bio-signals of the rows that were just written."""
+    config = report.config
+    rows = pyarrow.parquet.read_table(fresh / "data" / config, columns=["id"])
+    known = {row_id.split("/", 1)[1] for row_id in rows["id"].to_pylist()}
+    path = fresh / "bio" / f"{config}.parquet"
+    path.parent.mkdir()
+    signals = read_signals(config, folder, report, known=known)
+    report.options["bio"] = write_signals(signals, path, config=config)
+
+
 def _write_folds(report: BuildReport, path: Path, *, n_folds: int) -> None:
     try:
         rows = assign_folds(report.sessions, n_folds=n_folds)
@@ -209,6 +235,7 @@ def _carry_over(target: Path, fresh: Path, *, config: str) -> None:
             SYNTHETIC_MARKER,
             f"data/{config}",
             f"folds/{config}.csv",
+            f"bio/{config}.parquet",
             f"reports/{config}.json",
         )
     }

@@ -60,11 +60,15 @@ class BuildReport:
         dialogues: names of the dialogues in the dataset.
         speakers: names of the speakers in the dataset.
         emotions: rows by emotion; a row with two emotions counts for both.
+        single_label_emotions: rows with one emotion alone, by emotion.
+        rows_by_session: rows of the dataset by session number.
         multi_label_rows: rows with more than one emotion.
         silent_rows: rows whose wav holds nothing but zeros.
         missing_transcripts: rows without a readable transcript.
         missing_translations: rows with Korean text and without English text.
         problems: everything found, in the order in which it was found.
+        notes: what is known of the corpora, costs nothing and is handled: spellings, silence, long
+            recordings; listed in the report and by `check`, not in the summary of a build.
     """
 
     config: str
@@ -78,15 +82,22 @@ class BuildReport:
     dialogues: set[str] = field(default_factory=set)
     speakers: set[str] = field(default_factory=set)
     emotions: Counter[str] = field(default_factory=Counter)
+    single_label_emotions: Counter[str] = field(default_factory=Counter)
+    rows_by_session: Counter[int] = field(default_factory=Counter)
     multi_label_rows: int = 0
     silent_rows: int = 0
     missing_transcripts: int = 0
     missing_translations: int = 0
     problems: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
 
     def add_problem(self, kind: str, file: str, **details: Any) -> None:
         """Note one problem; the arguments are those of `Problem`."""
         self.problems.append(Problem(kind, file, **details))
+
+    def add_note(self, kind: str, file: str, **details: Any) -> None:
+        """Note one thing that is odd and harmless; the arguments are those of `Problem`."""
+        self.notes.append(Problem(kind, file, **details))
 
     def count_row(self, row: dict[str, Any], emotions: Iterable[str]) -> None:
         """Count one row of the dataset.
@@ -102,6 +113,8 @@ class BuildReport:
         self.dialogues.add(row["dialogue"])
         self.speakers.add(row["speaker"])
         self.emotions.update(names)
+        self.single_label_emotions.update(names if len(names) == 1 else ())
+        self.rows_by_session[row["session"]] += 1
         self.multi_label_rows += len(names) > 1
         self.silent_rows += row["is_silent"]
         self.missing_translations += bool(row["text_ko"]) and not row["text_en"]
@@ -119,7 +132,7 @@ class BuildReport:
         """Return what `reports/<config>.json` holds: plain values, no path of this machine.
 
         Returns:
-            The counts, the number of problems of each kind, and last the full list of problems.
+            The counts, the number of problems of each kind, and last the full lists.
         """
         return {
             "config": self.config,
@@ -140,6 +153,7 @@ class BuildReport:
             "missing_translations": self.missing_translations,
             "problem_counts": self.count_problems(),
             "problems": [asdict(problem) for problem in self.problems],
+            "notes": [asdict(note) for note in self.notes],
         }
 
 

@@ -5,6 +5,9 @@ write UTF-8; the corpus decides as a whole, because single files often decode un
 Transcribers marked what they heard with a letter and a slash (`b/` breath, `l/` laughter, `n/`
 noise …). Laughter alone gives a happy turn away, and no speech recogniser writes such marks, so
 they are stripped unless asked for.
+
+KEMDy19 brackets what was said at the same time: `(X)` is the other speaker's, of `(X+Y)` only Y is
+the speaker's own. What is the other's goes with the marks: it would give this turn two speakers.
 """
 
 import re
@@ -15,6 +18,10 @@ ENCODINGS = ("utf-8-sig", "cp949")
 
 # A single letter before a slash, or the mistyped "/n"; never a letter inside a word.
 MARKER = re.compile(r"(?<![A-Za-z])[A-Za-z]/|/n(?![A-Za-z])")
+
+# Innermost brackets; a plus sign outside of brackets is text.
+OVERLAP = re.compile(r"\(([^()+]*\+)?([^()]*)\)")
+LONELY_BRACKET = re.compile(r"[()]")
 
 
 def decide_encoding(contents: Collection[bytes], *, default: str) -> str:
@@ -63,7 +70,7 @@ def clean_transcript(raw: str, *, keep_markers: bool = False) -> str:
 
     Args:
         raw: the transcript as the file has it.
-        keep_markers: leave markers such as `l/` in; then only white space is collapsed.
+        keep_markers: leave markers such as `l/` and overlaps in, and only collapse white space.
 
     Returns:
         One line with single spaces; "" if the transcript held nothing but markers.
@@ -71,11 +78,24 @@ def clean_transcript(raw: str, *, keep_markers: bool = False) -> str:
     Example:
         >>> clean_transcript("b/ 아 l/ 진짜  웃겨.")
         '아 진짜 웃겨.'
+        >>> clean_transcript("(응) 그건 (뭐+아니야).")
+        '그건 아니야.'
         >>> clean_transcript("l/ 진짜", keep_markers=True)
         'l/ 진짜'
     """
-    text = raw if keep_markers else MARKER.sub(" ", raw)
+    text = raw if keep_markers else _drop_overlaps(MARKER.sub(" ", raw))
     return " ".join(text.split())
+
+
+def _drop_overlaps(text: str) -> str:
+    """Leave of each bracket what the speaker said; a bracket without its partner is no text."""
+    while (shorter := OVERLAP.sub(_keep_own_words, text)) != text:
+        text = shorter
+    return LONELY_BRACKET.sub(" ", text)
+
+
+def _keep_own_words(bracket: re.Match[str]) -> str:
+    return bracket[2].replace("+", " ") if bracket[1] is not None else " "
 
 
 def _decodes(content: bytes, encoding: str) -> bool:

@@ -83,6 +83,7 @@ def test_misspelt_disgust_is_disgust():
     segment = Segment(1, 1, user=1, gender="F", number=1, votes=votes, total="disqust")
     (annotation,), report = _read(_rows([segment]))
     assert annotation.ratings.emotions == ("disgust",) and report.problems == []
+    assert [(note.kind, note.place) for note in report.notes] == [("label_spelling", f"{NAME}:3")]
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from dataset_script.builder import FEATURES, Kemdy
 from dataset_script.layout import EMOTIONS
 from dataset_script.report import CorpusError
 
-from .corpus_files import make_segments, write_corpus
+from .corpus_files import make_segments, make_segments19, write_corpus, write_corpus19
 
 COLUMNS = (
     "id corpus session dialogue turn speaker gender audio duration text_ko text_ko_raw text_en "
-    "emotions emotion_votes valence arousal valence_std arousal_std is_silent"
+    "emotions emotion_votes valence arousal valence_std arousal_std is_silent style role"
 ).split()
 
 
@@ -25,10 +25,8 @@ def corpus(tmp_path):
     return write_corpus(tmp_path / "corpus", segments)
 
 
-def _build(corpus, cache, **options):
-    builder = Kemdy(
-        config_name="kemdy20", data_dir=str(corpus.root), cache_dir=str(cache), **options
-    )
+def _build(corpus, cache, *, config="kemdy20", **options):
+    builder = Kemdy(config_name=config, data_dir=str(corpus.root), cache_dir=str(cache), **options)
     builder.download_and_prepare()
     dataset = builder.as_dataset(split="train")
     return dataset.cast_column("audio", datasets.Audio(decode=False)), builder
@@ -63,6 +61,8 @@ def test_a_row_holds_what_the_corpus_holds(corpus, tmp_path):
         "arousal": 2.0,
         "arousal_std": 0.0,
         "is_silent": False,
+        "style": "free",
+        "role": "speaker",
     }
     assert builder.report.rows_out == len(dataset) == len(corpus.segments)
     assert builder.report.emotions == {"neutral": 8, "sad": 1}
@@ -101,8 +101,28 @@ def test_one_cache_never_gives_rows_of_a_corpus_that_changed(corpus, tmp_path):
 def test_an_unknown_config_and_a_missing_folder_are_refused(tmp_path):
     with pytest.raises(ValueError, match="'kemdy99' not found"):
         Kemdy(config_name="kemdy99", cache_dir=str(tmp_path))
-    with pytest.raises(CorpusError, match="is not a folder"):
+    with pytest.raises(CorpusError, match="is not a folder or zip"):
         Kemdy(config_name="kemdy20", data_dir=str(tmp_path / "x"), cache_dir=str(tmp_path))
     builder = Kemdy(config_name="kemdy20", cache_dir=str(tmp_path))
     with pytest.raises(CorpusError, match="`data_dir` is missing"):
         builder.download_and_prepare()
+
+
+@pytest.mark.parametrize(("role", "emotion"), [("speaker", "neutral"), ("listener", "sad")])
+def test_kemdy19_has_the_same_columns(tmp_path, role, emotion):
+    corpus = write_corpus19(tmp_path / "corpus", make_segments19(2, turns=1))
+    dataset, builder = _build(corpus, tmp_path / "cache", config="kemdy19", role=role)
+    assert dataset.column_names == COLUMNS
+    row = dataset[1]
+    assert (row["id"], row["corpus"]) == ("kemdy19/Sess01_script01_M001", "kemdy19")
+    assert (row["speaker"], row["gender"]) == ("kemdy19/Sess01_M", "M")
+    assert row["emotions"] == [EMOTIONS.index(emotion)]
+    assert set(dataset["role"]) == {role} == {builder.report.options["role"]}
+    assert dataset["style"][:] == ["script", "script", "impro", "impro"] * 2
+    assert len(set(dataset["speaker"])) == 4
+
+
+def test_a_role_that_a_corpus_has_not_is_refused(tmp_path):
+    for config, role in (("kemdy20", "listener"), ("kemdy19", "both")):
+        with pytest.raises(CorpusError, match=f"`role` is '{role}' for {config}"):
+            Kemdy(config_name=config, role=role, cache_dir=str(tmp_path))

@@ -6,7 +6,7 @@ from dataset_script.report import BuildReport
 
 
 def _report(config, *, synthetic=None, rows=1):
-    options = {"keep_markers": False, "translations": None}
+    options = {"keep_markers": False, "translations": None, "role": "speaker"}
     report = BuildReport(config, options, synthetic, rows_digest="abc")
     report.rows_in = report.rows_out = rows
     report.emotions["fear"] = rows
@@ -49,6 +49,13 @@ def test_counts_stand_in_the_card():
     card = write_card({"kemdy20": _report("kemdy20", rows=1234)})
     assert "| rows (of the corpus; dropped) | 1,234 (1,234; 0) |" in card
     assert "| rows with fear | 1,234 |" in card and "| rows with happy | 0 |" in card
+
+
+def test_bio_signals_are_described_where_there_are_any():
+    report = _report("kemdy20")
+    assert "bio/" not in write_card({"kemdy20": report})
+    report["options"]["bio"] = {"EDA": 3}
+    assert "`bio/kemdy20.parquet`: bio-signals" in write_card({"kemdy20": report})
 
 
 def test_every_column_is_described_in_order():

@@ -34,7 +34,7 @@ def test_links_are_followed_and_loops_are_not(tmp_path):
 
 
 def test_missing_folder_is_named(tmp_path):
-    with pytest.raises(CorpusError, match="nowhere' is not a folder"):
+    with pytest.raises(CorpusError, match="nowhere' is not a folder or zip"):
         CorpusFolder(tmp_path / "nowhere")
 
 

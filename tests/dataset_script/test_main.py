@@ -9,7 +9,7 @@ import pytest
 from dataset_script.__main__ import CONFIGS, main
 from dataset_script.builder import Kemdy
 
-from .corpus_files import make_segments, write_corpus
+from .corpus_files import make_segments, make_segments19, write_corpus, write_corpus19
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -54,6 +54,36 @@ def test_what_cannot_be_used_is_one_sentence_and_status_two(tmp_path, capsys):
         assert captured.out == "" and captured.err.startswith("error: ")
         assert message in captured.err and captured.err.count("\n") == 1
     assert not out.exists()
+
+
+def test_check_prints_for_people_and_for_machines(tmp_path, capsys):
+    corpus = write_corpus(tmp_path / "corpus", make_segments(3, turns=1))
+    corpus.wav(corpus.segments[2]).write_bytes(b"RIFF")
+    assert main(["check", str(corpus.root)]) == 0  # it warns, it does not fail
+    printed = capsys.readouterr().out
+    assert "rows                                11      13,462  differs\n" in printed
+    assert "unreadable_wav  wav/Session01/" in printed
+    assert main(["check", str(corpus.root), "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["corpora"]
+    assert found["rows_out"] == 11 and found["problems"][0]["kind"] == "unreadable_wav"
+    assert main(["check", str(tmp_path / "nowhere")]) == 2
+    assert "is not a folder or zip" in capsys.readouterr().err
+
+
+def test_the_role_is_an_option_of_kemdy19(tmp_path, capsys):
+    corpus = write_corpus19(tmp_path / "corpus", make_segments19(3, turns=1))
+    out = tmp_path / "release"
+    command = ["build", str(corpus.root), "--output", str(out), "--folds", "3", "--config"]
+    assert main([*command, "kemdy20", "--role", "listener"]) == 2
+    assert "`role` is 'listener' for kemdy20" in capsys.readouterr().err and not out.exists()
+    for more, role, emotion in (
+        ([], "speaker", "neutral"),
+        (["--role", "listener"], "listener", "sad"),
+    ):
+        assert main([*command, "kemdy19", *more]) == 0
+        assert "12 rows in = 12 rows out + 0 dropped" in capsys.readouterr().out
+        report = json.loads((out / "reports" / "kemdy19.json").read_text())
+        assert report["options"]["role"] == role and report["emotions"] == {emotion: 12}
 
 
 @pytest.mark.parametrize(

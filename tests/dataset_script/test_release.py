@@ -15,7 +15,7 @@ from dataset_script.layout import EMOTIONS
 from dataset_script.release import build_release, read_reports
 from dataset_script.report import CorpusError
 
-from .corpus_files import make_segments, write_corpus
+from .corpus_files import make_segments, make_segments19, pack_folder, write_corpus, write_corpus19
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -132,6 +132,7 @@ def test_the_report_names_folds_and_options(built):
     report = read_reports(built)["kemdy20"]
     assert report["options"] == {
         "keep_markers": False,
+        "role": "speaker",
         "translations": None,
         "n_folds": 3,
         "folds_sha256": hash_folds(built / "folds" / "kemdy20.csv"),
@@ -338,3 +339,37 @@ def test_a_synthetic_corpus_is_divided_as_its_voices_were_dealt(tmp_path):
         _build(corpus, tmp_path / "release", n_folds=3)
     report = build_release(corpus.root, tmp_path / "release", config="kemdy20")
     assert report["options"]["n_folds"] == 4
+
+
+def test_both_corpora_share_a_release_each_with_its_folds(release, tmp_path):
+    corpus = write_corpus19(tmp_path / "KEMDy19", make_segments19(5, turns=1))
+    for role, emotion in (("listener", "sad"), ("speaker", "neutral")):
+        build_release(corpus.root, release, config="kemdy19", n_folds=5, role=role)
+        rows = datasets.load_dataset(
+            str(release), "kemdy19", split="train", cache_dir=str(tmp_path / "cache")
+        )
+        assert len(rows) == 20 and set(rows["role"]) == {role}  # the other role is gone
+        assert {tuple(row) for row in rows["emotions"]} == {(EMOTIONS.index(emotion),)}
+    assert len(_load(release, tmp_path / "cache")) == 24
+    folds = {name: read_folds(release / "folds" / f"{name}.csv") for name in ("kemdy19", "kemdy20")}
+    assert {name: len({row.fold for row in rows}) for name, rows in folds.items()} == {
+        "kemdy19": 5,
+        "kemdy20": 3,
+    }
+    card = (release / "README.md").read_text()
+    assert "| labels of the | speaker | speaker |" in card
+    names = datasets.get_dataset_config_names(str(release))
+    assert sorted(names) == ["kemdy19", "kemdy20"]
+
+
+def test_a_role_that_the_corpus_has_not_is_refused_at_once(corpus, tmp_path):
+    with pytest.raises(CorpusError, match="`role` is 'listener' for kemdy20"):
+        _build(corpus, tmp_path / "release", role="listener")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_zip_builds_the_rows_of_its_folder(built, corpus, tmp_path):
+    archive = pack_folder(corpus.root, tmp_path / "KEMDy20.zip", prefix="KEMDy20_v1_2/")
+    report = build_release(archive, tmp_path / "release", config="kemdy20", n_folds=3)
+    assert report == read_reports(built)["kemdy20"]
+    assert _contents(tmp_path / "release") == _contents(built)

@@ -26,6 +26,7 @@ def report():
             "bad_row", "a.csv", line=line, message="it is bad", rows_dropped=line < 5
         )
     report.add_problem("total_emotion", "b.csv", line=1, message="odd")
+    report.add_note("silent_wav", "c.wav", message="zeros")
     return report
 
 
@@ -35,6 +36,8 @@ def test_counts_account_for_every_row(report):
     assert (counts["rows_out"], counts["rows_dropped"]) == (3, 2)
     assert counts["sessions"] == [1, 2] and counts["hours"] == 1.5
     assert counts["emotions"] == {"happy": 2, "sad": 2} and counts["multi_label_rows"] == 1
+    assert report.single_label_emotions == {"happy": 1, "sad": 1}
+    assert report.rows_by_session == {1: 2, 2: 1}
     assert counts["silent_rows"] == 1
     assert counts["missing_translations"] == 1  # an empty transcript needs no translation
     assert counts["problem_counts"] == {"bad_row": 5, "total_emotion": 1}
@@ -43,6 +46,7 @@ def test_counts_account_for_every_row(report):
 def test_the_full_list_of_problems_survives_json(report):
     counts = json.loads(json.dumps(report.to_dict()))
     assert [Problem(**problem) for problem in counts["problems"]] == report.problems
+    assert [Problem(**note) for note in counts["notes"]] == report.notes and report.notes
 
 
 def test_summary_names_the_first_places_of_each_kind(report):

@@ -48,6 +48,14 @@ def test_a_syllable_beyond_euc_kr_is_read():
         ("네/아니요", "네/아니요"),
         ("TV/라디오", "TV/라디오"),
         ("", ""),
+        ("(응) 그건 아니야.", "그건 아니야."),
+        ("그건 (뭐+아니야).", "그건 아니야."),
+        ("b/ (l/ 뭐+ 아니 b/) (응)", "아니"),
+        ("(그래)", ""),
+        ("(뭐+)", ""),
+        ("(뭐+아니+야)", "아니 야"),
+        ("(가 (나+다))", ""),
+        ("가+나 (다", "가+나 다"),
     ],
 )
 def test_markers_are_stripped_and_words_are_not(raw, clean):
@@ -55,4 +63,4 @@ def test_markers_are_stripped_and_words_are_not(raw, clean):
 
 
 def test_markers_can_be_kept():
-    assert clean_transcript(" b/ 아  l/ ", keep_markers=True) == "b/ 아 l/"
+    assert clean_transcript(" b/ 아  (응+네)l/ ", keep_markers=True) == "b/ 아 (응+네)l/"

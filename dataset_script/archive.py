@@ -1,0 +1,105 @@
+"""A corpus inside the zip in which it was delivered: read member by member, never unpacked.
+
+Nothing is written to disk, so a member's path can do no harm, whatever it says. The names come out
+as those of an unpacked folder would: `/` between their parts, without what an archiver or a system
+adds.
+"""
+
+import hashlib
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from .files import SKIPPED_FOLDERS, CorpusFiles, CorpusFolder, UnreadableFileError
+from .report import CorpusError
+
+ENCRYPTED = 0x1  # bit of a member's flags
+
+
+class ZipCorpus:
+    """The files inside one zip, by their path in it.
+
+    Args:
+        root: the zip.
+
+    Attributes:
+        root: as given.
+        names: paths with `/` between their parts, sorted.
+
+    Raises:
+        CorpusError: if `root` is no zip, or one that is cut off.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root).expanduser()
+        try:
+            self._archive = zipfile.ZipFile(self.root)
+        except zipfile.BadZipFile as error:
+            raise CorpusError(
+                f"{str(root)!r} is no whole zip ({error}); get it again, or give the folder of the "
+                "unpacked corpus."
+            ) from error
+        members = {_normalise(member.filename): member for member in self._archive.infolist()}
+        self._members = {name: member for name, member in members.items() if _is_wanted(name)}
+        self.names = sorted(self._members)
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of one of `names`.
+
+        Args:
+            name: the path.
+
+        Returns:
+            The whole content, whose checksum was verified.
+
+        Raises:
+            UnreadableFileError: if the member is encrypted or damaged; the message completes "the
+                file …".
+        """
+        member = self._members[name]
+        if member.flag_bits & ENCRYPTED:
+            raise UnreadableFileError("is encrypted; unpack the zip with its password")
+        try:
+            return self._archive.read(member)
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            # Archives of other programs may use methods that Python does not know.
+            raise UnreadableFileError(f"cannot be unpacked ({error})") from error
+
+    def fingerprint(self) -> str:
+        """Hash names, sizes, checksums and times of all members.
+
+        Returns:
+            16 hexadecimal digits.
+        """
+        digest = hashlib.sha256()
+        for name in self.names:
+            member = self._members[name]
+            facts = (name, member.file_size, member.CRC, member.date_time)
+            digest.update(f"{facts}\n".encode(errors="surrogatepass"))
+        return digest.hexdigest()[:16]
+
+
+def open_files(path: str | Path) -> CorpusFiles:
+    """Open a corpus as it lies on disk.
+
+    Args:
+        path: the folder of the unpacked corpus, or the zip.
+
+    Returns:
+        Its files.
+
+    Raises:
+        CorpusError: if there is neither a folder nor a zip.
+    """
+    return ZipCorpus(path) if Path(path).expanduser().is_file() else CorpusFolder(path)
+
+
+def _normalise(name: str) -> str:
+    """The path with `/` between its parts; some programs write backslashes."""
+    return name.replace("\\", "/")
+
+
+def _is_wanted(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    hidden = any(part.startswith(".") and part not in (".", "..") for part in parts)
+    return not name.endswith("/") and not hidden and not set(parts) & set(SKIPPED_FOLDERS)
