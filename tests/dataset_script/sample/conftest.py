@@ -10,7 +10,7 @@ from dataset_script.sample.writer import write_sample_corpus
 
 @pytest.fixture(scope="session")
 def options():
-    return SampleOptions(sessions=3, turns=7, seed=5)
+    return SampleOptions(sessions=3, turns=7, seed=5, folds=3)
 
 
 @pytest.fixture(scope="session")

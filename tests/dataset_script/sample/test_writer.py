@@ -148,7 +148,6 @@ def test_it_builds_into_a_release_without_a_problem(corpus, tmp_path):
         tmp_path / "release",
         config="kemdy20",
         translations=corpus / "translations_contextual.jsonl",
-        n_folds=3,
     )
     assert report["problems"] == [] and report["rows_out"] == report["rows_in"] == 126
     assert report["synthetic"]["seed"] == 5
