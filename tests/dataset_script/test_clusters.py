@@ -202,6 +202,14 @@ def test_too_little_to_cluster_leaves_every_dialogue_alone(texts):
     assert any("without any text" in warning for warning in found.warnings) == bool(empty)
 
 
+def test_the_similarity_is_that_computed_by_hand():
+    # Shared: 가나다 once and twice, 라마바 once each, of equal idf; so (1, 1) and (1 + ln 2, 1).
+    texts = {(1, "a"): "가나다하라마바", (2, "a"): "가나다파가나다타라마바", (3, "a"): "자차카"}
+    twice = 1 + np.log(2)
+    cosine = (twice + 1) / np.sqrt(2 * (twice**2 + 1))
+    assert cluster_scripts(texts).gap == pytest.approx(1 - (1 - cosine))
+
+
 # The file
 
 
