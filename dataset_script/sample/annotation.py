@@ -28,7 +28,6 @@ KEMDY19_HEADER = (
 )
 
 SIGNALS = ((-2.0, 3.0), (0.0, 39.0), (26.0, 35.0))  # ECG, EDA, TEMP: lowest and highest value
-WRISTBAND_OFF = 0.1  # dialogues in which a person's EDA and TEMP are missing
 
 OVERLAP_SHARE = 0.1  # turns that start before the one before them ends, in KEMDy20
 OVERLAP = 0.3  # of the turn before
@@ -70,7 +69,7 @@ def _write_kemdy19(folder: Path, session: ActedSession, durations: np.ndarray) -
     lengths = durations + np.where(inexact, rng.uniform(*INEXACT, len(durations)), 0)
     starts = _start_times(session, lengths, overlap_share=0)
     for gender in "FM":
-        signals = _draw_signals(session, rng)
+        signals = _draw_signals(len(durations), rng)
         rows = []
         for turn, name in enumerate(session.segment_ids):
             times = [f"{time:.3f}" for time in (starts[turn], starts[turn] + lengths[turn])]
@@ -102,14 +101,11 @@ def answer_cells(votes: np.ndarray, ratings: np.ndarray) -> list[object]:
     return [*total, *raters]
 
 
-def _draw_signals(session: Session, rng: np.random.Generator) -> list[list[str]]:
+def _draw_signals(turns: int, rng: np.random.Generator) -> list[list[str]]:
     """Return the cells of ECG, EDA and TEMP at start and end of each turn, six a turn."""
-    off = {name: rng.random() < WRISTBAND_OFF for name in dict.fromkeys(session.dialogues)}
-    rows = []
-    for dialogue in session.dialogues:
-        cells = [f"{rng.uniform(*span):.3f}" for span in SIGNALS for _ in range(2)]
-        rows.append([*cells[:2], "", "", "", ""] if off[dialogue] else cells)
-    return rows
+    return [
+        [f"{rng.uniform(*span):.3f}" for span in SIGNALS for _ in range(2)] for _ in range(turns)
+    ]
 
 
 def _start_times(session: Session, lengths: np.ndarray, *, overlap_share: float) -> np.ndarray:

@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("directory", nargs="?", type=Path, help="where to write the corpus")
     add("--layout", choices=LAYOUTS, default=options.layout, help="whose form the corpus has")
+    add("--anomalies", action="store_true", help="plant the known faults, listed beside the corpus")
     add("--sessions", type=int, default=options.sessions, help="sessions of two speakers")
     add("--turns", type=int, default=options.turns, help="turns of each dialogue of a session")
     add("--seed", type=int, default=options.seed, help="of everything random")
@@ -85,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
             lexicon=args.lexicon,
             parameters=parameters,
             layout=args.layout,
+            anomalies=args.anomalies,
         )
         count = write_sample_corpus(args.directory, options)
         print(

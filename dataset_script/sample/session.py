@@ -22,6 +22,8 @@ from .translator import Rendering, translate_dialogue
 
 DIALOGUES_PER_SESSION = 6
 LAYOUTS = ("kemdy20", "kemdy19")
+LEAST_TURNS_WITH_ANOMALIES = 12  # so that every fault has a row of its own
+MOST_SESSIONS_WITH_ANOMALIES = 40  # beyond it users 081 and 082 speak elsewhere
 SPEAKER_CHANGE = 0.85
 """Probability that the next turn is the other speaker's."""
 
@@ -39,6 +41,7 @@ class SampleOptions:
         lexicon: the file with the lines.
         parameters: the generative model.
         layout: one of `LAYOUTS`: the corpus whose form is written.
+        anomalies: plant the known faults of the delivered corpora (`anomalies`).
 
     Raises:
         ValueError: if a number is too small, the layout is unknown, or the voices cannot be dealt
@@ -53,6 +56,7 @@ class SampleOptions:
     lexicon: Path = DEFAULT_LEXICON
     parameters: Parameters = field(default_factory=Parameters)
     layout: str = LAYOUTS[0]
+    anomalies: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (("sessions", 1), ("turns", 1), ("folds", 1), ("seed", 0)):
@@ -63,6 +67,16 @@ class SampleOptions:
         pools = deal_voices(self.voices, self.folds)
         if self.layout == "kemdy19":
             _refuse_one_gender(pools)
+        if self.anomalies and self.turns < LEAST_TURNS_WITH_ANOMALIES:
+            raise ValueError(
+                f"`turns` is {self.turns}; with `anomalies` it must be "
+                f"{LEAST_TURNS_WITH_ANOMALIES} or more."
+            )
+        if self.anomalies and self.sessions > MOST_SESSIONS_WITH_ANOMALIES:
+            raise ValueError(
+                f"`sessions` is {self.sessions}; with `anomalies` it must be "
+                f"{MOST_SESSIONS_WITH_ANOMALIES} or less."
+            )
 
 
 def _refuse_one_gender(pools: list[tuple[str, ...]]) -> None:

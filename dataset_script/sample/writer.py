@@ -27,6 +27,7 @@ from ..layout import (
 from ..replacement import replace_folder
 from .acted import ActedSession, draw_acted_session
 from .annotation import write_annotation
+from .anomalies import ANOMALIES_FILE, RENAMED_ROOT, plant_anomalies
 from .consensus import calibrate_neutral, tabulate_consensus
 from .generative import LINE_KINDS
 from .lexicon import EVENTS, Lexicon, load_lexicon
@@ -47,6 +48,8 @@ CORPUS_ENTRIES = (
     SYNTHETIC_MARKER,
 )
 """All that a sample corpus holds; a folder with anything else is not replaced."""
+SPOILT_ENTRIES = (ANOMALIES_FILE, RENAMED_ROOT)
+"""What a corpus with planted anomalies holds besides."""
 
 TRANSCRIPT_ENCODINGS = {"kemdy20": TRANSCRIPT_ENCODING_KEMDY20, "kemdy19": "utf-8"}
 
@@ -81,6 +84,8 @@ def write_sample_corpus(directory: str | Path, options: SampleOptions) -> int:
         _write_translations(corpus, sessions)
         _write_truth(corpus, sessions)
         _write_marker(corpus, options)
+        if options.anomalies:
+            plant_anomalies(corpus, options.layout)
     return total
 
 
@@ -107,7 +112,7 @@ def _refuse_other_content(directory: Path) -> None:
             f"`{directory}` exists and is not a sample corpus (no `{SYNTHETIC_MARKER}` in it); "
             "choose another folder, or remove it."
         )
-    foreign = [name for name in names if name not in CORPUS_ENTRIES]
+    foreign = [name for name in names if name not in (*CORPUS_ENTRIES, *SPOILT_ENTRIES)]
     if foreign:
         raise ValueError(
             f"`{directory}` holds `{foreign[0]}`, which is no part of a sample corpus and would be "
@@ -177,6 +182,7 @@ def _write_marker(corpus: Path, options: SampleOptions) -> None:
         "generator": "python -m dataset_script sample",
         # A corpus of KEMDy20 was written before there was another; its bytes stay what they were.
         **({} if options.layout == "kemdy20" else {"layout": options.layout}),
+        **({"anomalies": True} if options.anomalies else {}),
         "sessions": options.sessions,
         "turns": options.turns,
         "seed": options.seed,

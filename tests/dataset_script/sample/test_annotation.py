@@ -94,22 +94,11 @@ def test_times_rise_without_overlap_and_half_are_not_the_lengths_of_the_wavs(wri
     assert excess.min() > -0.01 and 1 < excess.max() < 2.01
 
 
-def test_signals_lie_in_their_ranges_and_some_dialogues_have_none(written):
-    sessions, files = written
-    empty = set()
-    for name, rows in files.items():
+def test_signals_lie_in_their_ranges(written):
+    for rows in written[1].values():
         for row in rows[2:]:
             for first, low, high in ((3, -2, 3), (5, 0, 39), (7, 26, 35)):
-                cells = row[first : first + 2]
-                if first > 3 and "" in cells:
-                    assert row[5:9] == [""] * 4
-                    empty.add((name, row[9].rsplit("_", 1)[0]))
-                else:
-                    assert all(low <= float(cell) <= high for cell in cells)
-    assert 1 <= len(empty) <= 12
-    for name, dialogue in empty:
-        rows = [row for row in files[name][2:] if row[9].startswith(f"{dialogue}_")]
-        assert all(row[5:9] == [""] * 4 for row in rows)
+                assert all(low <= float(cell) <= high for cell in row[first : first + 2])
 
 
 def test_ties_are_joined():
