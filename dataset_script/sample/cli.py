@@ -8,7 +8,7 @@ from pathlib import Path
 from .lexicon import DEFAULT_LEXICON
 from .oracle import bayes_exact_match, format_oracle
 from .parameters import NEUTRAL_RANGE, Parameters
-from .session import SampleOptions
+from .session import LAYOUTS, SampleOptions
 from .speech import VOICES
 from .writer import CONTEXTUAL_FILE, write_sample_corpus
 
@@ -18,8 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options, model = SampleOptions(), Parameters()
     add = parser.add_argument
     add("directory", nargs="?", type=Path, help="where to write the corpus")
+    add("--layout", choices=LAYOUTS, default=options.layout, help="whose form the corpus has")
+    add("--anomalies", action="store_true", help="plant the known faults, listed beside the corpus")
     add("--sessions", type=int, default=options.sessions, help="sessions of two speakers")
-    add("--turns", type=int, default=options.turns, help="turns of each of six dialogues")
+    add("--turns", type=int, default=options.turns, help="turns of each dialogue of a session")
     add("--seed", type=int, default=options.seed, help="of everything random")
     add(
         "--folds",
@@ -83,6 +85,8 @@ def run(args: argparse.Namespace) -> int:
             voices=tuple(args.voices),
             lexicon=args.lexicon,
             parameters=parameters,
+            layout=args.layout,
+            anomalies=args.anomalies,
         )
         count = write_sample_corpus(args.directory, options)
         print(

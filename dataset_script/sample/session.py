@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from .speech import VOICES, deal_voices, parse_voice
 from .translator import Rendering, translate_dialogue
 
 DIALOGUES_PER_SESSION = 6
+LAYOUTS = ("kemdy20", "kemdy19")
+LEAST_TURNS_WITH_ANOMALIES = 12  # so that every fault has a row of its own
+MOST_SESSIONS_WITH_ANOMALIES = 40  # beyond it users 081 and 082 speak elsewhere
 SPEAKER_CHANGE = 0.85
 """Probability that the next turn is the other speaker's."""
 
@@ -31,14 +35,17 @@ class SampleOptions:
     Attributes:
         sessions: number of sessions.
         seed: of everything random.
-        turns: turns of each of a session's six dialogues.
+        turns: turns of each of a session's dialogues, six in KEMDy20 and ten in KEMDy19.
         folds: sessions whose numbers differ by a multiple of this share voices; no others do.
         voices: espeak-ng voice variants; two are drawn for each session.
         lexicon: the file with the lines.
         parameters: the generative model.
+        layout: one of `LAYOUTS`: the corpus whose form is written.
+        anomalies: plant the known faults of the delivered corpora (`anomalies`).
 
     Raises:
-        ValueError: if a number is too small, or the voices cannot be dealt (`deal_voices`).
+        ValueError: if a number is too small, the layout is unknown, or the voices cannot be dealt
+            (`deal_voices`); sessions of KEMDy19 need a man's and a woman's.
     """
 
     sessions: int = 8
@@ -48,12 +55,37 @@ class SampleOptions:
     voices: tuple[str, ...] = VOICES
     lexicon: Path = DEFAULT_LEXICON
     parameters: Parameters = field(default_factory=Parameters)
+    layout: str = LAYOUTS[0]
+    anomalies: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (("sessions", 1), ("turns", 1), ("folds", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"`{name}` is {getattr(self, name)}; it must be {least} or more.")
-        deal_voices(self.voices, self.folds)
+        if self.layout not in LAYOUTS:
+            raise ValueError(f"`layout` is {self.layout!r}; allowed are {', '.join(LAYOUTS)}.")
+        pools = deal_voices(self.voices, self.folds)
+        if self.layout == "kemdy19":
+            _refuse_one_gender(pools)
+        if self.anomalies and self.turns < LEAST_TURNS_WITH_ANOMALIES:
+            raise ValueError(
+                f"`turns` is {self.turns}; with `anomalies` it must be "
+                f"{LEAST_TURNS_WITH_ANOMALIES} or more."
+            )
+        if self.anomalies and self.sessions > MOST_SESSIONS_WITH_ANOMALIES:
+            raise ValueError(
+                f"`sessions` is {self.sessions}; with `anomalies` it must be "
+                f"{MOST_SESSIONS_WITH_ANOMALIES} or less."
+            )
+
+
+def _refuse_one_gender(pools: list[tuple[str, ...]]) -> None:
+    for pool in pools:
+        if {parse_voice(voice)[0] for voice in pool} != {"F", "M"}:
+            raise ValueError(
+                f"`voices` deals {', '.join(pool)} to one fold, and a session of KEMDy19 is a man "
+                "and a woman: give as many women as folds in every second place, or fewer folds."
+            )
 
 
 @dataclass(frozen=True)
@@ -96,6 +128,17 @@ class Session:
     votes: np.ndarray
     ratings: np.ndarray
 
+    corpus: ClassVar[str] = "kemdy20"
+
+    @property
+    def dialogues(self) -> list[str]:
+        """Name of each turn's dialogue."""
+        return [name.split("_User")[0] for name in self.segment_ids]
+
+    def stem(self, turn: int) -> Path:
+        """Return where a turn's wav and transcript lie in the corpus, without extension."""
+        return Path("wav", f"Session{self.number:02d}", self.segment_ids[turn])
+
 
 def draw_session(
     number: int, options: SampleOptions, lexicon: Lexicon, *, neutral_bias: float
@@ -124,7 +167,7 @@ def draw_session(
         for index, voice in enumerate(voices)
     ]
     speakers = _draw_turn_taking(rng, pair, dialogues=DIALOGUES_PER_SESSION, turns=options.turns)
-    lines = _draw_wording(rng, turns, lexicon)
+    lines = draw_wording(rng, turns, lexicon)
     renderings = [
         rendering
         for start in range(0, len(lines), options.turns)
@@ -158,8 +201,17 @@ def _draw_turn_taking(
     return [pair[index] for index in who.ravel()]
 
 
-def _draw_wording(rng: np.random.Generator, turns: Turns, lexicon: Lexicon) -> list[str]:
-    """Choose each turn's line among those of its kind and topic."""
+def draw_wording(rng: np.random.Generator, turns: Turns, lexicon: Lexicon) -> list[str]:
+    """Choose each turn's line among those of its kind and topic.
+
+    Args:
+        rng: source of randomness.
+        turns: the turns.
+        lexicon: the lines.
+
+    Returns:
+        one Korean line a turn.
+    """
     lines = []
     for kind, topic in zip(turns.line_kind, turns.line_topic, strict=True):
         match LINE_KINDS[kind]:

@@ -1,7 +1,7 @@
-"""Writes the sample corpus to disk in the exact KEMDy20 layout, with its translations beside it.
+"""Writes the sample corpus to disk in the exact layout of KEMDy20 or KEMDy19, with translations.
 
-Last step of the sample corpus. Annotation, wavs and transcripts are written; the bio-signals that
-KEMDy20 has besides (EDA, IBI, TEMP) are not.
+Last step of the sample corpus. Annotation, wavs and transcripts are written; the folders of
+bio-signals that the corpora have besides (EDA, TEMP, IBI or ECG) are not.
 
 The corpus is written into a fresh folder beside its place and takes that place by a rename at the
 end: whatever goes wrong, an older corpus stays whole.
@@ -20,16 +20,19 @@ from tqdm import tqdm
 
 from ..layout import (
     EMOTIONS,
-    KEMDY20_HEADER,
     SAMPLING_RATE,
     SYNTHETIC_MARKER,
     TRANSCRIPT_ENCODING_KEMDY20,
 )
 from ..replacement import replace_folder
+from .acted import ActedSession, draw_acted_session
+from .annotation import write_annotation
+from .anomalies import ANOMALIES_FILE, RENAMED_ROOT, plant_anomalies
 from .consensus import calibrate_neutral, tabulate_consensus
 from .generative import LINE_KINDS
-from .lexicon import EVENTS, load_lexicon
+from .lexicon import EVENTS, Lexicon, load_lexicon
 from .parameters import PROSODY
+from .scripts import draw_scripts
 from .session import SampleOptions, Session, draw_session
 from .speech import deliver, refuse_unknown_voices, speak
 
@@ -45,10 +48,10 @@ CORPUS_ENTRIES = (
     SYNTHETIC_MARKER,
 )
 """All that a sample corpus holds; a folder with anything else is not replaced."""
+SPOILT_ENTRIES = (ANOMALIES_FILE, RENAMED_ROOT)
+"""What a corpus with planted anomalies holds besides."""
 
-OVERLAP_SHARE = 0.1  # turns that start before the one before them ends
-OVERLAP = 0.3  # of the turn before
-PAUSES = (0.1, 0.8)  # seconds between other turns, from and to
+TRANSCRIPT_ENCODINGS = {"kemdy20": TRANSCRIPT_ENCODING_KEMDY20, "kemdy19": "utf-8"}
 
 
 def write_sample_corpus(directory: str | Path, options: SampleOptions) -> int:
@@ -72,8 +75,7 @@ def write_sample_corpus(directory: str | Path, options: SampleOptions) -> int:
     refuse_unknown_voices(options.voices)
     lexicon = load_lexicon(options.lexicon)
     bias = calibrate_neutral(options.parameters, tabulate_consensus(options.parameters))
-    numbers = range(1, options.sessions + 1)
-    sessions = [draw_session(number, options, lexicon, neutral_bias=bias) for number in numbers]
+    sessions = _draw_sessions(options, lexicon, neutral_bias=bias)
     total = sum(len(session.turns) for session in sessions)
     with replace_folder(directory) as corpus:
         with tqdm(total=total, desc="speaking", unit="utterance") as progress:
@@ -82,7 +84,21 @@ def write_sample_corpus(directory: str | Path, options: SampleOptions) -> int:
         _write_translations(corpus, sessions)
         _write_truth(corpus, sessions)
         _write_marker(corpus, options)
+        if options.anomalies:
+            plant_anomalies(corpus, options.layout)
     return total
+
+
+def _draw_sessions(
+    options: SampleOptions, lexicon: Lexicon, *, neutral_bias: float
+) -> list[Session]:
+    numbers = range(1, options.sessions + 1)
+    if options.layout == "kemdy20":
+        return [draw_session(n, options, lexicon, neutral_bias=neutral_bias) for n in numbers]
+    scripts = draw_scripts(options, lexicon, neutral_bias=neutral_bias)
+    return [
+        draw_acted_session(n, options, lexicon, scripts, neutral_bias=neutral_bias) for n in numbers
+    ]
 
 
 def _refuse_other_content(directory: Path) -> None:
@@ -96,7 +112,7 @@ def _refuse_other_content(directory: Path) -> None:
             f"`{directory}` exists and is not a sample corpus (no `{SYNTHETIC_MARKER}` in it); "
             "choose another folder, or remove it."
         )
-    foreign = [name for name in names if name not in CORPUS_ENTRIES]
+    foreign = [name for name in names if name not in (*CORPUS_ENTRIES, *SPOILT_ENTRIES)]
     if foreign:
         raise ValueError(
             f"`{directory}` holds `{foreign[0]}`, which is no part of a sample corpus and would be "
@@ -106,16 +122,18 @@ def _refuse_other_content(directory: Path) -> None:
 
 def _write_session(corpus: Path, session: Session, progress: tqdm) -> None:
     """Write a session's sound, transcripts and annotation."""
-    folder = corpus / "wav" / f"Session{session.number:02d}"
-    folder.mkdir(parents=True)
+    encoding = TRANSCRIPT_ENCODINGS[session.corpus]
+    stems = [corpus / session.stem(turn) for turn in range(len(session.turns))]
+    for folder in {stem.parent for stem in stems}:
+        folder.mkdir(parents=True)
 
     def write(turn: int) -> int:
         delivery = deliver(session.speakers[turn].voice, session.prosody[turn])
         samples = speak(session.lines[turn], delivery)
-        stem = folder / session.segment_ids[turn]
-        soundfile.write(stem.with_suffix(".wav"), samples, SAMPLING_RATE, subtype="PCM_16")
+        wav = stems[turn].with_suffix(".wav")
+        soundfile.write(wav, samples, SAMPLING_RATE, subtype="PCM_16")
         text = session.lines[turn] + "\n"
-        stem.with_suffix(".txt").write_bytes(text.encode(TRANSCRIPT_ENCODING_KEMDY20))
+        wav.with_suffix(".txt").write_bytes(text.encode(encoding))
         return len(samples)
 
     lengths = []
@@ -124,47 +142,7 @@ def _write_session(corpus: Path, session: Session, progress: tqdm) -> None:
             lengths.append(length)
             progress.update()
     durations = np.array(lengths) / SAMPLING_RATE
-    _write_annotation(corpus, session, durations)
-
-
-def _write_annotation(corpus: Path, session: Session, durations: np.ndarray) -> None:
-    path = corpus / "annotation" / f"Sess{session.number:02d}_eval.csv"
-    path.parent.mkdir(exist_ok=True)
-    starts = _start_times(session, durations)
-    with path.open("w", newline="", encoding="ascii") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerows(KEMDY20_HEADER)
-        for turn, name in enumerate(session.segment_ids):
-            times = [f"{time:.6f}" for time in (starts[turn], starts[turn] + durations[turn])]
-            writer.writerow([turn + 1, *times, name, *_answers(session, turn)])
-
-
-def _start_times(session: Session, durations: np.ndarray) -> np.ndarray:
-    """Place turns in their dialogue's recording, in seconds; some overlap the one before."""
-    rng = np.random.default_rng(session.number)
-    pauses = rng.uniform(*PAUSES, len(durations))
-    overlaps = rng.random(len(durations)) < OVERLAP_SHARE
-    dialogues = [name.split("_User")[0] for name in session.segment_ids]
-    starts = np.zeros(len(durations))
-    for turn in range(1, len(durations)):
-        if dialogues[turn] == dialogues[turn - 1]:
-            pause = -OVERLAP * durations[turn - 1] if overlaps[turn] else pauses[turn]
-            starts[turn] = starts[turn - 1] + durations[turn - 1] + pause
-    return starts
-
-
-def _answers(session: Session, turn: int) -> list[object]:
-    """Return the cells of the total evaluation and of the ten raters."""
-    votes, ratings = session.votes[turn], session.ratings[turn]
-    counts = np.bincount(votes, minlength=len(EMOTIONS))
-    winners = [name for name, count in zip(EMOTIONS, counts, strict=True) if count == counts.max()]
-    total = [";".join(winners), *(f"{mean:.1f}" for mean in ratings.mean(0))]
-    raters = [
-        cell
-        for vote, (valence, arousal) in zip(votes, ratings, strict=True)
-        for cell in (EMOTIONS[vote], valence, arousal)
-    ]
-    return [*total, *raters]
+    write_annotation(corpus, session, durations)
 
 
 def _write_translations(corpus: Path, sessions: list[Session]) -> None:
@@ -172,7 +150,7 @@ def _write_translations(corpus: Path, sessions: list[Session]) -> None:
         with (corpus / file_name).open("w", encoding="utf-8") as file:
             for session in sessions:
                 for name, rendering in zip(session.segment_ids, session.renderings, strict=True):
-                    row = {"id": f"kemdy20/{name}", "text_en": getattr(rendering, style)}
+                    row = {"id": f"{session.corpus}/{name}", "text_en": getattr(rendering, style)}
                     file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
@@ -181,15 +159,19 @@ def _write_truth(corpus: Path, sessions: list[Session]) -> None:
     columns = ["id", "voice", "event", "stated_event", "valence", "arousal", "emotion", "line_kind"]
     with (corpus / TRUTH_FILE).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*columns, *PROSODY])
+        acted = any(isinstance(session, ActedSession) for session in sessions)
+        writer.writerow([*columns, *PROSODY, *(["script", "listener_emotion"] if acted else [])])
         for session in sessions:
             turns = session.turns
             for turn, name in enumerate(session.segment_ids):
-                row = [f"kemdy20/{name}", session.speakers[turn].voice]
+                row = [f"{session.corpus}/{name}", session.speakers[turn].voice]
                 row += [EVENTS[turns.event[turn]], EVENTS[turns.stated_event[turn]]]
                 row += [f"{turns.valence[turn]:.4f}", f"{turns.arousal[turn]:.4f}"]
                 row += [EMOTIONS[turns.emotion[turn]], LINE_KINDS[turns.line_kind[turn]]]
-                writer.writerow([*row, *(f"{value:.4f}" for value in session.prosody[turn])])
+                row += [f"{value:.4f}" for value in session.prosody[turn]]
+                if isinstance(session, ActedSession):
+                    row += [session.scripts[turn], EMOTIONS[session.listener.emotion[turn]]]
+                writer.writerow(row)
 
 
 def _write_marker(corpus: Path, options: SampleOptions) -> None:
@@ -198,6 +180,9 @@ def _write_marker(corpus: Path, options: SampleOptions) -> None:
     marker = {
         "synthetic": True,
         "generator": "python -m dataset_script sample",
+        # A corpus of KEMDy20 was written before there was another; its bytes stay what they were.
+        **({} if options.layout == "kemdy20" else {"layout": options.layout}),
+        **({"anomalies": True} if options.anomalies else {}),
         "sessions": options.sessions,
         "turns": options.turns,
         "seed": options.seed,

@@ -53,12 +53,14 @@ def test_the_defaults_are_those_of_the_data_classes(handed_over):
 
 
 def test_every_option_arrives(handed_over, tmp_path):
-    arguments = "--sessions 3 --turns 9 --seed 4 --folds 2 --voices m1 f1 f:Annie m:Alex"
+    arguments = "--layout kemdy19 --anomalies --sessions 3 --turns 12 --seed 4 --folds 2"
+    arguments += " --voices m1 f1 f:Annie m:Alex"
     signals = "--speech-signal .1 --text-signal .2 --context-signal .3 --neutral .5"
     cli.run(_parse("x", *arguments.split(), *signals.split(), "--lexicon", str(tmp_path)))
     options = handed_over[0]
-    assert (options.sessions, options.turns, options.seed, options.folds) == (3, 9, 4, 2)
+    assert (options.sessions, options.turns, options.seed, options.folds) == (3, 12, 4, 2)
     assert options.voices == ("m1", "f1", "f:Annie", "m:Alex") and options.lexicon == tmp_path
+    assert options.layout == "kemdy19" and options.anomalies
     model = options.parameters
     assert (model.speech_signal, model.text_signal, model.context_signal) == (0.1, 0.2, 0.3)
     assert model.neutral == 0.5
@@ -101,6 +103,7 @@ def test_the_oracle_prints_its_table_and_writes_nothing(tmp_path, capsys, monkey
         (["x", "--text-signal", "2"], "`text_signal` is 2.0; it must be between 0.0 and 1.0"),
         (["x", "--voices", "m1", "who", "--folds", "1"], "`voices` has 'who'; allowed are"),
         (["x", "--voices", "m1", "f:Nobody", "--folds", "1"], "'f:Nobody', which sounds like"),
+        (["x", "--layout", "kemdy19", "--folds", "6"], "`voices` deals m6, m7 to one fold, and a"),
         (["x", "--lexicon", "none.json"], "`lexicon` 'none.json' is not a file"),
     ],
 )

@@ -160,3 +160,8 @@ def test_a_hundred_sessions_are_drawn_in_seconds():
     turns = sum(len(_draw(number).lines) for number in range(1, 101))
     assert turns == 12_000
     assert time.process_time() - started < 10
+
+
+def test_an_unknown_layout_is_refused():
+    with pytest.raises(ValueError, match="`layout` is 'kemdy21'; allowed are kemdy20, kemdy19"):
+        SampleOptions(layout="kemdy21")

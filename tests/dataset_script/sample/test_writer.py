@@ -260,6 +260,64 @@ def test_the_marker_says_synthetic_and_how(mute, tmp_path):
     assert str(tmp_path) not in json.dumps(marker)
 
 
+# The layout of KEMDy19
+
+
+@pytest.fixture(scope="module")
+def acted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("acted") / "corpus"
+    options = SampleOptions(sessions=1, turns=4, layout="kemdy19")
+    return folder, write_sample_corpus(folder, options)
+
+
+def test_wavs_and_transcripts_lie_in_a_folder_of_their_dialogue(acted):
+    folder, count = acted
+    rows = (folder / "annotation" / "Session01_M_res.csv").read_text().splitlines()[2:]
+    names = [row.split(",")[9] for row in rows]
+    assert len(names) == count
+    stems = [f"wav/Session01/{name.rsplit('_', 1)[0]}/{name}" for name in names]
+    files = {f"{stem}{end}" for stem in stems for end in (".wav", ".txt")}
+    assert {name for name in read_tree(folder) if name.startswith("wav/")} == files
+    assert sorted(path.name for path in folder.iterdir()) == sorted(CORPUS_ENTRIES)
+    for stem in stems:
+        info = soundfile.info(folder / f"{stem}.wav")
+        assert (info.samplerate, info.channels, info.subtype) == (16_000, 1, "PCM_16")
+        said = (folder / f"{stem}.txt").read_bytes()
+        assert said.count(b"\n") == 1 and said.endswith(b"\n")
+        assert "," in said.decode("utf-8")
+
+
+def test_translations_truth_and_marker_are_of_kemdy19(acted):
+    folder, _ = acted
+    rows = (folder / "annotation" / "Session01_F_res.csv").read_text().splitlines()[2:]
+    ids = [f"kemdy19/{row.split(',')[9]}" for row in rows]
+    for style in ("contextual", "literal"):
+        translations = read_translations(folder / f"translations_{style}.jsonl")
+        assert [row_id for row_id, _ in translations] == ids
+    truth = read_truth(folder)
+    assert [row["id"] for row in truth] == ids
+    assert {row["script"] for row in truth} == {"", *"123456"}
+    assert all((row["script"] == "") == ("impro" in row["id"]) for row in truth)
+    assert {row["listener_emotion"] for row in truth} <= set(EMOTIONS)
+    assert json.loads((folder / "synthetic.json").read_text())["layout"] == "kemdy19"
+
+
+def test_a_corpus_of_kemdy19_grows_without_changing(mute, tmp_path):
+    options = SampleOptions(sessions=1, turns=3, layout="kemdy19")
+    write_sample_corpus(tmp_path / "one", options)
+    write_sample_corpus(tmp_path / "same", options)
+    write_sample_corpus(tmp_path / "more", replace(options, sessions=2))
+    one, same, more = (read_tree(tmp_path / name) for name in ("one", "same", "more"))
+    assert one == same
+    assert all(more[name].startswith(one[name]) for name in set(one) - {"synthetic.json"})
+
+
+def test_the_default_layout_is_that_of_kemdy20_and_says_nothing_new(mute, tmp_path):
+    write_sample_corpus(tmp_path / "c", SampleOptions(sessions=1, turns=2))
+    assert "layout" not in json.loads((tmp_path / "c" / "synthetic.json").read_text())
+    assert list(read_truth(tmp_path / "c")[0])[-1] == "loudness"
+
+
 # Seeds, folds and size
 
 
