@@ -206,6 +206,18 @@ def test_what_was_planted_is_returned(mute, tmp_path):
     assert [asdict(found) for found in planted] == listed
 
 
+def test_a_text_that_would_pass_for_its_own_encoding_is_not_the_foreign_one(mute, tmp_path):
+    passing, telling = "갇갇", "가나다"
+    assert passing.encode().decode("cp949") != passing
+    write_sample_corpus(tmp_path / "c", SampleOptions(sessions=2, turns=12))
+    texts = sorted((tmp_path / "c").rglob("*.txt"))
+    for path in texts:
+        path.write_bytes((telling if path == texts[40] else passing).encode("cp949") + b"\n")
+    planted = plant_anomalies(tmp_path / "c", "kemdy20")
+    (found,) = (found for found in planted if found.kind == "transcript_encoding")
+    assert found.file.endswith(texts[40].name)
+
+
 @pytest.mark.parametrize("layout", ["kemdy20", "kemdy19"])
 @pytest.mark.parametrize("seed", range(4))
 def test_the_smallest_corpus_has_room_for_all(layout, seed, mute, tmp_path):
