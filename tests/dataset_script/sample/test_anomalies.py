@@ -209,7 +209,7 @@ def test_what_was_planted_is_returned(mute, tmp_path):
 def test_a_text_that_would_pass_for_its_own_encoding_is_not_the_foreign_one(mute, tmp_path):
     passing, telling = "갇갇", "가나다"
     assert passing.encode().decode("cp949") != passing
-    write_sample_corpus(tmp_path / "c", SampleOptions(sessions=1, turns=12))
+    write_sample_corpus(tmp_path / "c", SampleOptions(sessions=2, turns=12))
     texts = sorted((tmp_path / "c").rglob("*.txt"))
     for path in texts:
         path.write_bytes((telling if path == texts[40] else passing).encode("cp949") + b"\n")
