@@ -20,7 +20,6 @@ from .files import CorpusFiles
 from .layout import EMOTIONS, LAYOUTS, ROLES
 from .records import KemdyCorpus
 from .report import BuildReport, Problem
-from .transcripts import clean_transcript
 
 HOURS_TOLERANCE = 0.05  # the expected figure has one decimal
 
@@ -112,18 +111,14 @@ def _count_records(corpus: KemdyCorpus, report: BuildReport) -> None:
     total = len(corpus.annotations)
     # On a terminal only: a log file is no place for a progress bar.
     for record in tqdm(corpus, total=total, unit="wav", disable=not sys.stderr.isatty()):
-        row = {
-            "duration": record.facts.duration,
-            "is_silent": record.facts.is_silent,
-            "text_ko": clean_transcript(record.transcript),
-        }
+        row = {"duration": record.facts.duration, "is_silent": record.facts.is_silent}
         _count(record.annotation, row, report)
 
 
 def _count_annotations(corpus: KemdyCorpus, report: BuildReport) -> None:
     """Count what can be counted of a version without recordings."""
     for annotation in corpus.annotations:
-        _count(annotation, {"duration": 0.0, "is_silent": False, "text_ko": ""}, report)
+        _count(annotation, {"duration": 0.0, "is_silent": False}, report)
     message = "there is no wav named after a segment; a build needs the version with recordings"
     report.add_problem("no_recordings", "wav", message=message)
 
@@ -133,6 +128,7 @@ def _count(annotation: Annotation, row: dict[str, Any], report: BuildReport) -> 
         "session": annotation.session,
         "dialogue": annotation.dialogue,
         "speaker": annotation.speaker,
+        "text_ko": "",  # translations are counted by a build alone
         "text_en": "",
     }
     report.count_row({**row, **names}, annotation.ratings.emotions)
