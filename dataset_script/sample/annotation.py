@@ -11,21 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..layout import EMOTIONS, KEMDY20_HEADER
+from ..layout import EMOTIONS, KEMDY19_HEADER, KEMDY20_HEADER
 from .acted import ActedSession
 from .session import Session
-
-RATERS_KEMDY19 = tuple(
-    f"Eval{number:02d}{gender}" for number, gender in enumerate("FMFFMMMFMF", start=1)
-)
-
-# Blank cells of the real files are empty.
-KEMDY19_HEADER = (
-    ["Numb", "Wav", "", "ECG", "", "E4-EDA", "", "E4-TEMP", "", "Segment ID"]
-    + ["Total Evaluation", "", ""]
-    + [cell for rater in RATERS_KEMDY19 for cell in (rater, "", "")],
-    ["", *["start", "end"] * 4, ""] + ["Emotion", "Valence", "Arousal"] * (1 + len(RATERS_KEMDY19)),
-)
 
 SIGNALS = ((-2.0, 3.0), (0.0, 39.0), (26.0, 35.0))  # ECG, EDA, TEMP: lowest and highest value
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from ..layout import SAMPLING_RATE
+from ..layout import LAYOUTS, SAMPLING_RATE
 
 ANOMALIES_FILE = "anomalies.json"
 RENAMED_ROOT = "renamed"  # folders that a user unpacked the corpus into
@@ -28,7 +28,6 @@ NESTED_ROOT = "unpacked"
 LONG_SECONDS = 77
 TWO_WAY = ("happy", "neutral")
 FIVE_WAY = ("sad", "neutral", "fear", "happy", "angry")
-SEGMENT_COLUMN = {"kemdy20": 3, "kemdy19": 9}
 WRISTBAND_COLUMNS = slice(5, 9)  # EDA and TEMP of KEMDy19
 ENCODINGS = {"kemdy20": ("cp949", "utf-8"), "kemdy19": ("utf-8", "cp949")}  # own, foreign
 
@@ -90,7 +89,7 @@ class _Planter:
         self.planted: list[Anomaly] = []
         self._corpus = corpus
         self._layout = layout
-        self._column = SEGMENT_COLUMN[layout]
+        self._column = LAYOUTS[layout].columns.segment_id
         self._tables: dict[str, list[list[str]]] = {}
         self._main = ""  # the file whose rows name segments, the M file of KEMDy19
         self._free: dict[str, list[int]] = {}  # unspoilt rows by dialogue
