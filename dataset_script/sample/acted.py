@@ -15,7 +15,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from .generative import Turns, draw_prosody, draw_votes, emotion_probabilities
+from .generative import (
+    Turns,
+    draw_categories,
+    draw_prosody,
+    draw_votes,
+    emotion_probabilities,
+)
 from .lexicon import EVENTS, Lexicon
 from .parameters import Parameters
 from .scripts import Dialogue, draw_dialogue, join_turns, perform, translate_lead
@@ -140,7 +146,7 @@ def listen(
     arousal = np.take(parameters.event_arousal, event)
     arousal = arousal + rng.normal(0, LISTENER_SD[1], len(turns))
     chances = emotion_probabilities(parameters, event, valence, arousal, neutral_bias=neutral_bias)
-    own = (rng.random((len(turns), 1)) > chances.cumsum(1)).sum(1).clip(0, chances.shape[1] - 1)
+    own = draw_categories(rng, chances)
     caught = rng.random(len(turns)) < CONTAGION
     return replace(
         turns,

@@ -85,7 +85,7 @@ def draw_turns(
         array.reshape(size) for array in (position, stated, event, valence, arousal)
     )
     chances = emotion_probabilities(parameters, event, valence, arousal, neutral_bias=neutral_bias)
-    emotion = _draw_categories(rng, chances)
+    emotion = draw_categories(rng, chances)
     emotion, mixed = _draw_mixed(parameters, rng, emotion=emotion, position=position)
     kind, topic = _draw_lines(
         parameters, rng, position=position, stated=stated, emotion=emotion, mixed=mixed
@@ -157,8 +157,16 @@ def emotion_probabilities(
     return chances / chances.sum(1, keepdims=True)
 
 
-def _draw_categories(rng: np.random.Generator, chances: np.ndarray) -> np.ndarray:
-    """Draw one category a row from `chances` of shape `(rows, categories)`."""
+def draw_categories(rng: np.random.Generator, chances: np.ndarray) -> np.ndarray:
+    """Draw one category a row.
+
+    Args:
+        rng: source of randomness.
+        chances: `(rows, categories)`, rows summing to 1.
+
+    Returns:
+        `(rows,)`, indices of categories.
+    """
     drawn = (rng.random((len(chances), 1)) > chances.cumsum(1)).sum(1)
     return np.minimum(drawn, chances.shape[1] - 1)
 
@@ -242,7 +250,7 @@ def draw_votes(
     chances = rater_probabilities(parameters, turns)  # (groups, turns, 7)
     raters = parameters.raters_per_group * len(chances)
     votes = np.stack(
-        [_draw_categories(rng, chances[rater % len(chances)]) for rater in range(raters)], axis=1
+        [draw_categories(rng, chances[rater % len(chances)]) for rater in range(raters)], axis=1
     )
     place = np.stack([turns.valence, turns.arousal], axis=-1)[:, None, :]
     noise = rng.normal(0, parameters.rating_sd, (len(turns), raters, 2))
