@@ -76,6 +76,12 @@ def make_parser(*, with_sample: bool = False) -> argparse.ArgumentParser:
         help="whose emotion the labels describe; listener for kemdy19 only (default: %(default)s)",
     )
     build.add_argument(
+        "--script-groups",
+        metavar="FILE.csv",
+        help="which dialogues play the same script, where the transcripts do not tell: edit "
+        "DIR/scripts/CONFIG.csv and give it back",
+    )
+    build.add_argument(
         "--bio", action="store_true", help="write the bio-signals too, as bio/CONFIG.parquet"
     )
     build.set_defaults(run=_run_build)
@@ -105,6 +111,7 @@ def _run_build(args: argparse.Namespace) -> int:
         n_folds=args.folds,
         keep_markers=args.keep_markers,
         role=args.role,
+        script_groups=args.script_groups,
         bio=args.bio,
     )
     print(format_summary(report))

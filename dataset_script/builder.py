@@ -20,6 +20,7 @@ import datasets
 from .annotations import Annotation
 from .archive import open_files
 from .audio import WavFacts
+from .clusters import ScriptClusters, find_scripts
 from .corpus import open_corpus
 from .discovery import find_annotation_files
 from .files import fingerprint_file
@@ -58,6 +59,8 @@ FEATURES = datasets.Features(
         "arousal_std": datasets.Value("float32"),
         "is_silent": datasets.Value("bool"),
         "style": datasets.Value("string"),
+        "script": datasets.Value("string"),
+        "is_scripted": datasets.Value("bool"),
         "role": datasets.Value("string"),
     }
 )
@@ -78,24 +81,29 @@ class KemdyConfig(datasets.BuilderConfig):
         translations: JSON Lines file of `{"id", "text_en"}`; None leaves `text_en` empty.
         keep_markers: leave transcribers' marks such as `l/` (laughter) in `text_ko`.
         role: whose emotion the labels describe: `speaker`, or for `kemdy19` `listener`.
+        script_groups: CSV file that says which script each dialogue plays; None finds it in the
+            transcripts.
     """
 
     translations: str | None = None
     keep_markers: bool = False
     role: str = ROLES[0]
+    script_groups: str | None = None
 
     def create_config_id(
         self, config_kwargs: dict[str, Any], custom_features: datasets.Features | None = None
     ) -> str:
         """Name the cache folder by what the files hold, not only by where they are.
 
-        Otherwise a corpus or a translation that changed on disk would silently give the old rows.
+        Otherwise a corpus, a translation or a script group that changed on disk would silently give
+        the old rows.
         """
         contents = dict(config_kwargs)
         if self.data_dir is not None:
             contents["corpus_fingerprint"] = open_files(self.data_dir).fingerprint()
-        if self.translations is not None:
-            contents["translations_fingerprint"] = fingerprint_file(self.translations)
+        for name in ("translations", "script_groups"):
+            if getattr(self, name) is not None:
+                contents[f"{name}_fingerprint"] = fingerprint_file(getattr(self, name))
         return super().create_config_id(contents, custom_features)
 
 
@@ -104,6 +112,7 @@ class Kemdy(datasets.GeneratorBasedBuilder):
 
     Attributes:
         report: counts and problems of the build; empty where the rows came out of the cache.
+        scripts: which script each dialogue plays; None where the rows came out of the cache.
     """
 
     VERSION = VERSION
@@ -117,6 +126,7 @@ class Kemdy(datasets.GeneratorBasedBuilder):
         super().__init__(*args, **{"dataset_name": "kemdy", **kwargs})
         check_role(self.config.name, self.config.role)
         self.report = BuildReport(self.config.name)
+        self.scripts: ScriptClusters | None = None
 
     def _info(self) -> datasets.DatasetInfo:
         return datasets.DatasetInfo(
@@ -138,6 +148,8 @@ class Kemdy(datasets.GeneratorBasedBuilder):
         self.report = BuildReport(config.name, options)
         folder = open_files(config.data_dir)
         corpus = open_corpus(config.name, folder, self.report, role=config.role)
+        self.scripts = find_scripts(corpus.join_dialogues(), groups=config.script_groups)
+        self.report.scripts = self.scripts.to_dict()
         texts: dict[str, str] = {}
         if config.translations is not None:
             texts = load_translations(
@@ -171,6 +183,7 @@ class Kemdy(datasets.GeneratorBasedBuilder):
         ratings: Ratings = annotation.ratings
         facts: WavFacts = record.facts
         row_id = f"{self.config.name}/{annotation.segment_id}"
+        script, is_scripted = self.scripts.label((annotation.session, annotation.dialogue))
         return {
             "id": row_id,
             "corpus": self.config.name,
@@ -192,5 +205,7 @@ class Kemdy(datasets.GeneratorBasedBuilder):
             "arousal_std": ratings.arousal_std,
             "is_silent": facts.is_silent,
             "style": name_style(self.config.name, annotation.dialogue),
+            "script": script,
+            "is_scripted": is_scripted,
             "role": self.config.role,
         }

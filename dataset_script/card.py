@@ -37,6 +37,8 @@ COLUMNS = {
     "valence_std, arousal_std": "population standard deviation over the raters",
     "is_silent": "whether every sample of the audio is zero",
     "style": "`script` or `impro` for KEMDy19, `free` for KEMDy20",
+    "script, is_scripted": "which script the dialogue plays, as the transcripts tell, and whether "
+    "another dialogue plays it too; empty where that is not sure",
     "role": "whose emotion the labels describe: the `speaker`'s or the `listener`'s",
 }
 
@@ -62,7 +64,8 @@ def write_card(reports: dict[str, dict[str, Any]]) -> str:
         _tabulate_columns(),
         "One split, `train`, holds every row. `folds/<corpus>.csv` (fold, session, dialogue, role) "
         "says which sessions a fold trains, validates and tests on; an empty dialogue means the "
-        "whole session. No session and no speaker has two roles in a fold. What was found wrong in "
+        "whole session. No session and no speaker has two roles in a fold. `scripts/<corpus>.csv` "
+        "has the script of every dialogue; the report names its SHA-256. What was found wrong in "
         "the corpus, and what was done about it, is listed in `reports/<corpus>.json`.\n",
         *_describe_bio(reports),
     ]
@@ -119,6 +122,13 @@ def _tabulate_columns() -> str:
     return "\n".join(lines) + "\n"
 
 
+def _count_scripts(report: dict[str, Any]) -> str:
+    scripts = report.get("scripts")  # a config that an older version built has none
+    if scripts is None or scripts["verdict"] == "refused":
+        return "not known"
+    return f"{scripts['recurring']} ({scripts['scripted']})"
+
+
 def _tabulate(reports: dict[str, dict[str, Any]]) -> str:
     """One column a config, one line a figure."""
     names = sorted(reports)
@@ -142,6 +152,7 @@ def _tabulate(reports: dict[str, dict[str, Any]]) -> str:
         ),
         "labels of the": lambda r: r["options"]["role"],
         "English from": lambda r: r["options"]["translations"] or "none",
+        "scripts that recur (in dialogues)": _count_scripts,
         "source": lambda r: (
             "generated" if r["synthetic"] is not None else f"[ETRI]({PAGES[r['config']]})"
         ),

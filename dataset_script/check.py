@@ -13,13 +13,14 @@ from typing import Any
 
 from .annotations import Annotation
 from .archive import open_files
+from .clusters import cluster_scripts
 from .corpus import open_corpus
 from .discovery import find_corpora
 from .expectations import EXPECTATIONS, Expectation
 from .files import CorpusFiles
 from .layout import EMOTIONS, LAYOUTS, ROLES
 from .records import KemdyCorpus
-from .report import BuildReport, Problem
+from .report import BuildReport, Problem, describe_scripts
 
 HOURS_TOLERANCE = 0.05  # the expected figure has one decimal
 
@@ -54,7 +55,8 @@ def check_corpora(path: str | Path) -> list[dict[str, Any]]:
 
     Returns:
         By corpus: `config`, `synthetic`, `figures` (each with `name`, `found`, `expected` and
-        `differs`), `rows_in`, `rows_out`, `rows_dropped`, `problems` and `notes`.
+        `differs`), `scripts` (as in a build's report), `rows_in`, `rows_out`, `rows_dropped`,
+        `problems` and `notes`.
 
     Raises:
         CorpusError: if there is no corpus or none of its rows can be read.
@@ -78,6 +80,7 @@ def format_check(results: Iterable[dict[str, Any]]) -> str:
 def _check_corpus(config: str, files: CorpusFiles) -> dict[str, Any]:
     report = BuildReport(config)
     corpus = open_corpus(config, files, report, needs_recordings=False)
+    report.scripts = cluster_scripts(corpus.join_dialogues()).to_dict()
     if corpus.has_recordings:
         _count_records(corpus, report)
     else:
@@ -100,6 +103,7 @@ def _check_corpus(config: str, files: CorpusFiles) -> dict[str, Any]:
             }
             for figure in _compare(report, expected)
         ],
+        "scripts": report.scripts,
         "problems": [asdict(problem) for problem in report.problems],
         "notes": [asdict(note) for note in report.notes],
     }
@@ -161,6 +165,7 @@ def _compare(report: BuildReport, expected: Expectation | None) -> list[Figure]:
         Figure("speakers", len(report.speakers), expect("speakers")),
         Figure("hours", round(report.seconds / 3600, 2), expect("hours"), HOURS_TOLERANCE),
         Figure("silent wavs", report.silent_rows, expect("silent_wavs")),
+        Figure("scripts that recur", _count_scripts(report), expect("scripts")),
     ]
     single = expect("single_label") or {}
     for emotion in EMOTIONS:
@@ -170,6 +175,10 @@ def _compare(report: BuildReport, expected: Expectation | None) -> list[Figure]:
         "rows with several", report.multi_label_rows, expect("several_labels"), tolerance
     )
     return [*figures, several, *_compare_sessions(report, expected)]
+
+
+def _count_scripts(report: BuildReport) -> int:
+    return 0 if report.scripts["verdict"] == "refused" else report.scripts["recurring"]
 
 
 def _compare_sessions(report: BuildReport, expected: Expectation | None) -> Iterator[Figure]:
@@ -193,6 +202,8 @@ def _format_corpus(result: dict[str, Any]) -> Iterator[str]:
         expected = "-" if figure["expected"] is None else f"{figure['expected']:,}"
         mark = "  differs" if figure["differs"] else ""
         yield f"  {figure['name']:<28}{figure['found']:>10,}{expected:>12}{mark}"
+    for line in describe_scripts(result["scripts"]):
+        yield f"  {line}"
     for kind, heading in (("problems", "Problems"), ("notes", "Odd and harmless")):
         yield f"{heading}: {len(result[kind])}"
         for problem in sorted(result[kind], key=lambda found: found["kind"]):

@@ -22,6 +22,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
@@ -35,6 +36,10 @@ SMALLEST_GAP = 0.05  # of merge heights in [0, 1]; below it nothing is claimed o
 # Free dialogues of an invented corpus reach .11; its scripts, 45 % of the words replaced, .25.
 LEAST_SIMILARITY = 0.15  # cosine; if no two dialogues reach it, no script recurs
 
+# Actors replay a script in almost every session. One that few sessions play is a chance likeness:
+# of invented corpora with 35 % of the words replaced one was cut so, at a gap of .10.
+LEAST_SHARE = 0.5  # of the sessions
+
 Dialogue = tuple[int, str]  # session number and name of the dialogue
 
 
@@ -46,13 +51,19 @@ class ScriptClusters:
         script: name of the script by dialogue, sorted by session and name.
         gap: widest gap between merge heights, in [0, 1]; None where a file gave the scripts.
         warnings: what a user must know, one sentence each.
-        is_separated: whether folds may claim that they share no script.
+        verdict: `found` if some dialogues play one script, `none` if no script recurs, `refused` if
+            `script` is a guess that nothing may be built on, `given` if a file says it.
     """
 
     script: dict[Dialogue, str]
     gap: float | None
     warnings: tuple[str, ...]
-    is_separated: bool
+    verdict: str
+
+    @property
+    def is_separated(self) -> bool:
+        """Whether folds may claim that they test scripts which nothing else plays."""
+        return self.verdict in ("found", "given")
 
     @cached_property
     def is_scripted(self) -> dict[Dialogue, bool]:
@@ -65,6 +76,54 @@ class ScriptClusters:
         """SHA-256 of what `write_script_groups` writes, in hexadecimal digits."""
         return hashlib.sha256(_format_groups(self.script).encode()).hexdigest()
 
+    def label(self, dialogue: Dialogue) -> tuple[str | None, bool | None]:
+        """Return what a data set may say of a dialogue.
+
+        Args:
+            dialogue: session number and name.
+
+        Returns:
+            The name of its script and whether another dialogue plays it; two None if the scripts
+            are a guess.
+        """
+        if self.verdict == "refused":
+            return None, None
+        return self.script[dialogue], self.is_scripted[dialogue]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what a report says: plain values, no dialogue by name.
+
+        Returns:
+            `verdict`, `gap`, `sha256` and `warnings`; how many scripts recur (`recurring`), how
+            many dialogues play one (`scripted`), and how many play none (`single`).
+        """
+        scripted = sum(self.is_scripted.values())
+        single = len(self.script) - scripted
+        return {
+            "verdict": self.verdict,
+            "gap": self.gap,
+            "sha256": self.sha256,
+            "recurring": len(set(self.script.values())) - single,
+            "scripted": scripted,
+            "single": single,
+            "warnings": list(self.warnings),
+        }
+
+
+def find_scripts(
+    texts: Mapping[Dialogue, str], *, groups: str | Path | None = None
+) -> ScriptClusters:
+    """Say which script each dialogue plays: as a file has it, or as the transcripts tell.
+
+    Args:
+        texts: cleaned text of each dialogue, its turns joined.
+        groups: file for `read_script_groups`; None compares the texts.
+
+    Returns:
+        The clusters.
+    """
+    return cluster_scripts(texts) if groups is None else read_script_groups(groups, dialogues=texts)
+
 
 def cluster_scripts(texts: Mapping[Dialogue, str]) -> ScriptClusters:
     """Find the dialogues that play the same script.
@@ -74,8 +133,7 @@ def cluster_scripts(texts: Mapping[Dialogue, str]) -> ScriptClusters:
 
     Returns:
         The clusters: those of several dialogues are `script01`, `script02` … and those of a single
-        one `single001` …, each numbered by its first dialogue. If `is_separated` is false they are
-        a guess.
+        one `single001` …, each numbered by its first dialogue.
 
     Example:
         >>> play, talk, other = "내일 아침 바다로 떠나자.", "버스가 십 분마다 온대.", "글쎄."
@@ -94,15 +152,14 @@ def cluster_scripts(texts: Mapping[Dialogue, str]) -> ScriptClusters:
     if not recurs:
         labels = np.arange(len(dialogues))
     script = _name_clusters(dict(zip(dialogues, labels.tolist(), strict=True)))
-    clashes = find_clashes(script)
-    warnings = _warn_of_gap(gap) if recurs else ["No script recurs: every dialogue stands alone."]
-    warnings += [f"{clash}: the clusters are wrong." for clash in clashes]
-    warnings += _warn_of_sizes(script)
+    doubts = (_doubt_gap(gap) or _doubt_sizes(script)) if recurs else []
+    doubts += [f"{clash}: the clusters are wrong." for clash in find_clashes(script)]
+    warnings = [*doubts, *_warn_of_sizes(script)]
     empty = [dialogue for dialogue, text in zip(dialogues, spoken, strict=True) if not text]
     if empty:
         warnings.append(f"{len(empty)} dialogue(s) without any text, the first is {empty[0]}.")
-    is_separated = recurs and gap >= SMALLEST_GAP and not clashes
-    return ScriptClusters(script, gap, tuple(warnings), is_separated)
+    verdict = "refused" if doubts else "found" if recurs else "none"
+    return ScriptClusters(script, gap, tuple(warnings), verdict)
 
 
 def find_clashes(script: Mapping[Dialogue, str]) -> list[str]:
@@ -169,8 +226,13 @@ def read_script_groups(path: str | Path, *, dialogues: Collection[Dialogue]) -> 
     clashes = find_clashes(script)
     if clashes:
         raise ValueError(f"`{file.name}`: {clashes[0]}; a session plays a script once at most.")
-    warnings = tuple(_warn_of_sizes(script))
-    return ScriptClusters(dict(sorted(script.items())), None, warnings, is_separated=True)
+    recurs = len(set(script.values())) < len(script)
+    return ScriptClusters(
+        dict(sorted(script.items())),
+        gap=None,
+        warnings=tuple(_warn_of_sizes(script)),
+        verdict="given" if recurs else "none",
+    )
 
 
 def _bare(text: str) -> str:
@@ -231,7 +293,7 @@ def _name_clusters(labels: dict[Dialogue, int]) -> dict[Dialogue, str]:
     return {dialogue: names[label] for dialogue, label in labels.items()}
 
 
-def _warn_of_gap(gap: float) -> list[str]:
+def _doubt_gap(gap: float) -> list[str]:
     if gap >= SMALLEST_GAP:
         return []
     return [
@@ -240,11 +302,33 @@ def _warn_of_gap(gap: float) -> list[str]:
     ]
 
 
+def _doubt_sizes(script: Mapping[Dialogue, str]) -> list[str]:
+    """Doubt scripts that only few sessions play."""
+    sessions = {session for session, _ in script}
+    rare = {
+        name: size
+        for name, size in sorted(Counter(script.values()).items())
+        if 1 < size < LEAST_SHARE * len(sessions)
+    }
+    if not rare:
+        return []
+    first = min(rare)
+    return [
+        f"{len(rare)} script(s) recur in less than half of the sessions, such as `{first}` in "
+        f"{rare[first]} of {len(sessions)}: a chance likeness and no script, so nothing is claimed "
+        "of any; give the scripts in a file."
+    ]
+
+
 def _warn_of_sizes(script: Mapping[Dialogue, str]) -> list[str]:
     """Name recurring scripts that some session lacks: a corpus of scripts plays all in each."""
     sessions = {session for session, _ in script}
     sizes = Counter(script.values())
-    partial = [name for name, size in sizes.items() if 1 < size < len(sessions)]
+    partial = [
+        name
+        for name, size in sizes.items()
+        if max(2, LEAST_SHARE * len(sessions)) <= size < len(sessions)
+    ]
     if not partial:
         return []
     first = min(partial)

@@ -20,6 +20,7 @@ class Expectation:
         label_tolerance: rows that the counts of labels leave out, as their names were in doubt.
         hours: length of all recordings, to one decimal.
         silent_wavs: recordings of nothing but zeros.
+        scripts: scripts that several sessions play.
     """
 
     rows_by_session: tuple[int, ...]
@@ -30,6 +31,7 @@ class Expectation:
     label_tolerance: int = 0
     hours: float | None = None
     silent_wavs: int | None = None
+    scripts: int | None = None
 
     @property
     def rows(self) -> int:
@@ -52,6 +54,7 @@ EXPECTATIONS = {
         },
         several_labels=652,
         label_tolerance=4,
+        scripts=6,
     ),
     "kemdy20": Expectation(
         rows_by_session=(

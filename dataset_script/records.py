@@ -115,6 +115,20 @@ class KemdyCorpus:
             self._note_oddities(record)
             yield record
 
+    def join_dialogues(self) -> dict[tuple[int, str], str]:
+        """Join what is said in each dialogue.
+
+        Returns:
+            By session number and name of the dialogue, the cleaned transcripts of all its rows in
+            turn order, whether their recordings can be used or not; "" if there is none.
+        """
+        spoken: dict[tuple[int, str], list[str]] = {}
+        for annotation in self.annotations:
+            text, _ = self._decode(annotation.segment_id)
+            turns = spoken.setdefault((annotation.session, annotation.dialogue), [])
+            turns.append(clean_transcript(text or ""))
+        return {dialogue: " ".join(filter(None, turns)) for dialogue, turns in spoken.items()}
+
     @property
     def has_recordings(self) -> bool:
         """Whether there is any wav that is named after a segment."""
@@ -184,6 +198,13 @@ class KemdyCorpus:
                 self._report.add_problem("duplicate_file", name, segment_id=stem, message=message)
         return index
 
+    def _decode(self, segment_id: str) -> tuple[str | None, str | None]:
+        """Text and encoding of a transcript; two None where there is none that can be read."""
+        content = self._transcripts.get(segment_id)
+        if content is None:
+            return None, None
+        return decode_transcript(content, encoding=self._encoding)
+
     def _decode_transcript(self, annotation: Annotation) -> str:
         """The raw transcript; "" with a problem where there is none that can be read."""
         segment_id = annotation.segment_id
@@ -194,13 +215,10 @@ class KemdyCorpus:
             self._report_row(annotation, "missing_transcript", message=message, file=expected)
             return ""
         file = self._txts[segment_id]
-        text, encoding = None, None
-        fault = self._unreadable.get(segment_id, "is neither UTF-8 nor CP949")
-        if segment_id not in self._unreadable:
-            content = self._transcripts[segment_id]
-            text, encoding = decode_transcript(content, encoding=self._encoding)
+        text, encoding = self._decode(segment_id)
         if text is None:
             self._report.missing_transcripts += 1
+            fault = self._unreadable.get(segment_id, "is neither UTF-8 nor CP949")
             message = f"the transcript {fault}"
             self._report_row(annotation, "unreadable_transcript", message=message, file=file)
             return ""

@@ -4,6 +4,7 @@
     ├─ README.md                    card; its YAML names the configs below, and only these
     ├─ data/<corpus>/train-00000-of-00005-<digest>.parquet …    rows with their audio inside
     ├─ folds/<corpus>.csv
+    ├─ scripts/<corpus>.csv         which dialogues play the same script (session, dialogue, script)
     ├─ bio/<corpus>.parquet         bio-signals by segment, where they were asked for
     ├─ reports/<corpus>.json        counts and every problem of the build
     └─ synthetic.json               only of generated corpora: what their generator says of them
@@ -27,6 +28,7 @@ from datasets.exceptions import DatasetGenerationError
 from .archive import open_files
 from .builder import Kemdy
 from .card import write_card
+from .clusters import write_script_groups
 from .discovery import find_annotation_files, read_synthetic_marker
 from .files import CorpusFiles
 from .folds import DEFAULT_FOLDS, assign_folds, validate_folds, write_folds
@@ -49,6 +51,7 @@ def build_release(
     n_folds: int | None = None,
     keep_markers: bool = False,
     role: str = ROLES[0],
+    script_groups: str | Path | None = None,
     bio: bool = False,
 ) -> dict[str, Any]:
     """Build one corpus into a release folder.
@@ -62,6 +65,8 @@ def build_release(
             spoken for, else `DEFAULT_FOLDS`.
         keep_markers: leave transcribers' marks in `text_ko`.
         role: whose emotion the labels describe: `speaker`, or for `kemdy19` `listener`.
+        script_groups: CSV that says which script each dialogue plays (`clusters.py`); None finds it
+            in the transcripts.
         bio: write the bio-signals too.
 
     Returns:
@@ -89,6 +94,7 @@ def build_release(
             translations=None if translations is None else str(translations),
             keep_markers=keep_markers,
             role=role,
+            script_groups=None if script_groups is None else str(script_groups),
         )
         if bio:
             _write_bio(report, fresh, open_files(corpus_dir))
@@ -172,12 +178,15 @@ def _write_rows(fresh: Path, **builder_options: Any) -> BuildReport:
     digest = builder.report.rows_digest = _hash_files(shards)
     for number, shard in enumerate(shards):
         shard.rename(data / f"train-{number:05d}-of-{len(shards):05d}-{digest}.parquet")
+    (fresh / "scripts").mkdir()
+    write_script_groups(builder.scripts, fresh / "scripts" / f"{config}.csv")
     for leftover in (cache, raw):
         shutil.rmtree(leftover)
     for lock in fresh.glob(".rows*"):
         lock.unlink()
-    translations = builder_options["translations"]
-    builder.report.options["translations"] = translations and Path(translations).name
+    for name in ("translations", "script_groups"):
+        given = builder_options[name]
+        builder.report.options[name] = given and Path(given).name
     return builder.report
 
 
@@ -235,6 +244,7 @@ def _carry_over(target: Path, fresh: Path, *, config: str) -> None:
             SYNTHETIC_MARKER,
             f"data/{config}",
             f"folds/{config}.csv",
+            f"scripts/{config}.csv",
             f"bio/{config}.parquet",
             f"reports/{config}.json",
         )

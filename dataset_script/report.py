@@ -66,6 +66,7 @@ class BuildReport:
         silent_rows: rows whose wav holds nothing but zeros.
         missing_transcripts: rows without a readable transcript.
         missing_translations: rows with Korean text and without English text.
+        scripts: what `ScriptClusters.to_dict` returns; None before.
         problems: everything found, in the order in which it was found.
         notes: what is known of the corpora, costs nothing and is handled: spellings, silence, long
             recordings; listed in the report and by `check`, not in the summary of a build.
@@ -88,6 +89,7 @@ class BuildReport:
     silent_rows: int = 0
     missing_transcripts: int = 0
     missing_translations: int = 0
+    scripts: dict[str, Any] | None = None
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
 
@@ -151,6 +153,7 @@ class BuildReport:
             "silent_rows": self.silent_rows,
             "missing_transcripts": self.missing_transcripts,
             "missing_translations": self.missing_translations,
+            "scripts": self.scripts,
             "problem_counts": self.count_problems(),
             "problems": [asdict(problem) for problem in self.problems],
             "notes": [asdict(note) for note in self.notes],
@@ -179,8 +182,34 @@ def format_summary(report: dict[str, Any]) -> str:
         f"  silent       {report['silent_rows']:,}",
         f"  transcripts  {report['missing_transcripts']:,} missing",
         f"  translations {_describe_translations(report)}",
+        *(f"  {line}" for line in describe_scripts(report["scripts"])),
     ]
     return "\n".join(lines + _list_problems(report["problems"]))
+
+
+def describe_scripts(scripts: dict[str, Any] | None) -> list[str]:
+    """Say which dialogues play the same script, and how sure that is.
+
+    Args:
+        scripts: what `ScriptClusters.to_dict` returns; None where nothing was compared.
+
+    Returns:
+        One line, and one for each warning.
+    """
+    if scripts is None:
+        return []
+    verdict = scripts["verdict"]
+    gap = "from the given file" if scripts["gap"] is None else f"merge gap {scripts['gap']:.3f}"
+    if verdict == "refused":
+        line = f"not known ({gap}): `script` and `is_scripted` are empty"
+    elif verdict == "none":
+        line = f"none recurs: each of the {scripts['single']} dialogues stands alone ({gap})"
+    else:
+        line = (
+            f"{scripts['recurring']} recur in {scripts['scripted']} dialogues, "
+            f"{scripts['single']} dialogues play none ({gap})"
+        )
+    return [f"scripts      {line}", *(f"  {warning}" for warning in scripts["warnings"])]
 
 
 def _describe_translations(report: dict[str, Any]) -> str:

@@ -12,7 +12,8 @@ from .corpus_files import make_segments, make_segments19, write_corpus, write_co
 
 COLUMNS = (
     "id corpus session dialogue turn speaker gender audio duration text_ko text_ko_raw text_en "
-    "emotions emotion_votes valence arousal valence_std arousal_std is_silent style role"
+    "emotions emotion_votes valence arousal valence_std arousal_std is_silent style "
+    "script is_scripted role"
 ).split()
 
 
@@ -62,6 +63,8 @@ def test_a_row_holds_what_the_corpus_holds(corpus, tmp_path):
         "arousal_std": 0.0,
         "is_silent": False,
         "style": "free",
+        "script": "single001",
+        "is_scripted": False,
         "role": "speaker",
     }
     assert builder.report.rows_out == len(dataset) == len(corpus.segments)

@@ -13,46 +13,9 @@ from sklearn.metrics import adjusted_rand_score
 
 from dataset_script.clusters import cluster_scripts, read_script_groups, write_script_groups
 
+from .dialogues import SCRIPTS, SESSIONS, SINGLES, make_dialogues
+
 REPOSITORY = Path(__file__).resolve().parents[2]
-SCRIPTS, SESSIONS, SINGLES = 6, 20, 4
-
-
-def _make_speaker(rng):
-    """Draw an invented language of which a few words are common; return what says some of it."""
-    chances = 1 / np.arange(1, 4001)
-    vocabulary = [
-        "".join(chr(0xAC00 + 28 * syllable) for syllable in rng.integers(0, 399, length))
-        for length in rng.integers(2, 5, len(chances))
-    ]
-    chances /= chances.sum()
-    return lambda count: list(rng.choice(vocabulary, count, p=chances))
-
-
-def make_dialogues(*, replaced, scripts=SCRIPTS, sessions=SESSIONS, singles=SINGLES, seed=0):
-    """Texts of invented dialogues, and the script of each; the numbers in their names lie.
-
-    `replaced` is the share of a script's words that an actor says otherwise; 5 to 15 % of its lines
-    are skipped as well.
-    """
-    rng = np.random.default_rng(seed)
-    words = _make_speaker(rng)
-    written = [[words(rng.integers(3, 9)) for _ in range(45)] for _ in range(scripts)]
-    texts, truth = {}, {}
-    for session in range(1, sessions + 1):
-        for number, script in enumerate(rng.permutation(scripts), 1):
-            skipped = rng.uniform(0.05, 0.15)
-            said = [
-                word if rng.random() >= replaced else words(1)[0]
-                for line in written[script]
-                if rng.random() >= skipped
-                for word in line
-            ]
-            texts[session, f"script{number:02d}"] = " ".join(said)
-            truth[session, f"script{number:02d}"] = int(script)
-        for number in range(1, singles + 1):
-            texts[session, f"impro{number:02d}"] = " ".join(words(250))
-            truth[session, f"impro{number:02d}"] = 100 * session + number
-    return texts, truth
 
 
 def _agreement(found, truth):
@@ -91,7 +54,31 @@ def test_free_talk_holds_no_script(seed):
     found = cluster_scripts(texts)
     assert not any(found.is_scripted.values()) and not found.is_separated
     assert len(set(found.script.values())) == 240
-    assert found.warnings == ("No script recurs: every dialogue stands alone.",)
+    assert (found.verdict, found.warnings) == ("none", ())
+    assert found.to_dict()["single"] == 240 and found.to_dict()["recurring"] == 0
+    assert found.label((1, "impro01")) == ("single001", False)
+
+
+def test_a_likeness_of_few_sessions_is_no_script():
+    # Cut at the first of all merges, of two dialogues, though the gap above it is wide.
+    found = cluster_scripts(make_dialogues(replaced=0.35, sessions=8)[0])
+    assert found.gap > 0.1 and found.verdict == "refused"
+    (warning,) = found.warnings
+    assert "recur in less than half of the sessions, such as `script01` in 2 of 8" in warning
+    assert found.label((1, "script01")) == (None, None)
+
+
+def test_counts_are_those_of_scripts_and_of_dialogues():
+    found = cluster_scripts(make_dialogues(replaced=0.05, sessions=4)[0])
+    assert found.to_dict() == {
+        "verdict": "found",
+        "gap": found.gap,
+        "sha256": found.sha256,
+        "recurring": SCRIPTS,
+        "scripted": 4 * SCRIPTS,
+        "single": 4 * SINGLES,
+        "warnings": [],
+    }
 
 
 def test_names_are_canonical():
@@ -197,7 +184,7 @@ def test_too_little_to_cluster_leaves_every_dialogue_alone(texts):
     found = cluster_scripts(texts)
     assert list(found.script) == sorted(texts)
     assert not any(found.is_scripted.values()) and not found.is_separated
-    assert found.gap is not None and found.warnings
+    assert found.gap is not None
     empty = [dialogue for dialogue, text in texts.items() if not text]
     assert any("without any text" in warning for warning in found.warnings) == bool(empty)
 
@@ -221,7 +208,7 @@ def test_what_is_written_is_read_again(tmp_path):
     read = read_script_groups(path, dialogues=found.script.keys())
     assert list(read.script.items()) == list(found.script.items())
     assert (read.sha256, read.is_scripted) == (found.sha256, found.is_scripted)
-    assert read.gap is None and read.is_separated and read.warnings == ()
+    assert (read.gap, read.verdict, read.warnings) == (None, "given", ())
 
 
 def test_a_file_of_a_person_may_have_a_bom_and_any_order(tmp_path):

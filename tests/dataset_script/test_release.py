@@ -79,6 +79,7 @@ def test_a_release_holds_its_files_and_no_leftovers(built):
         f"data/kemdy20/train-00000-of-00001-{digest}.parquet",
         "folds/kemdy20.csv",
         "reports/kemdy20.json",
+        "scripts/kemdy20.csv",
     ]
     assert [path.name for path in built.parent.iterdir()] == ["release"]
 
@@ -134,6 +135,7 @@ def test_the_report_names_folds_and_options(built):
         "keep_markers": False,
         "role": "speaker",
         "translations": None,
+        "script_groups": None,
         "n_folds": 3,
         "folds_sha256": hash_folds(built / "folds" / "kemdy20.csv"),
     }
