@@ -116,6 +116,7 @@ class Kemdy(datasets.GeneratorBasedBuilder):
     """
 
     VERSION = VERSION
+    DEFAULT_WRITER_BATCH_SIZE = 100  # rows held in memory, with their audio
     BUILDER_CONFIG_CLASS = KemdyConfig
     BUILDER_CONFIGS = [
         KemdyConfig(name=name, version=VERSION, description=description)

@@ -20,7 +20,8 @@ def find_annotation_files(folder: CorpusFiles, config: str) -> dict[int, list[st
         By session number, ascending: its files, and copies of them if there are any.
 
     Raises:
-        CorpusError: if there is none; the message names the corpus that is there in its place.
+        CorpusError: if there is none, the message then names the corpus that is there in its
+            place; or if there are two whole sets of them, so two versions of the corpus.
     """
     found = {name: _match_annotation_names(folder, name) for name in LAYOUTS}
     if not found[config]:
@@ -31,7 +32,22 @@ def find_annotation_files(folder: CorpusFiles, config: str) -> dict[int, list[st
             f"{str(folder.root)!r} holds no annotation file of {layout.title} "
             f"({layout.annotation_example} …); {advice}."
         )
+    _refuse_two_versions(found[config], folder, config)
     return found[config]
+
+
+def _refuse_two_versions(files: dict[int, list[str]], folder: CorpusFiles, config: str) -> None:
+    """Refuse a folder that several versions were unpacked into: nothing says which one is meant."""
+    places: dict[str, list[str]] = {}
+    for name in (name for names in files.values() for name in names):
+        path = PurePosixPath(name)
+        places.setdefault(path.name.lower(), []).append(str(path.parent))
+    first, second, *_ = [*next(iter(places.values())), ""]
+    if len(places) > 1 and min(map(len, places.values())) > 1:
+        raise CorpusError(
+            f"{str(folder.root)!r} holds every annotation file of {LAYOUTS[config].title} more than "
+            f"once, in {first!r} and {second!r}; give the folder of one version."
+        )
 
 
 def find_corpora(folder: CorpusFiles) -> list[str]:

@@ -30,6 +30,20 @@ def test_the_corpus_that_is_there_is_named_where_another_was_asked_for(tmp_path)
         find_annotation_files(CorpusFolder(tmp_path), "kemdy19")
 
 
+@pytest.mark.parametrize("config", ["kemdy19", "kemdy20"])
+def test_two_versions_side_by_side_are_refused(tmp_path, config):
+    for version in ("v1_1", "v1_2"):
+        if config == "kemdy19":
+            write_corpus19(tmp_path / version, make_segments19(2))
+        else:
+            write_corpus(tmp_path / version, make_segments(2))
+    with pytest.raises(CorpusError, match="more than once, in 'v1_1/annotation' and 'v1_2/annot"):
+        find_annotation_files(CorpusFolder(tmp_path), config)
+    for session in sorted((tmp_path / "v1_1" / "annotation").iterdir())[1:]:
+        session.unlink()  # a single copy that lies about is named and passed over by the readers
+    assert sorted(find_annotation_files(CorpusFolder(tmp_path), config)) == [1, 2]
+
+
 def test_corpora_are_told_by_their_annotation(tmp_path):
     with pytest.raises(CorpusError, match="holds no annotation file of KEMDy19 .* or KEMDy20"):
         find_corpora(CorpusFolder(tmp_path))
