@@ -89,7 +89,7 @@ class KemdyCorpus:
                 "after a segment; unpack the version that comes with the recordings."
             )
         self._unreadable: dict[str, str] = {}  # why a transcript cannot be read
-        self._transcripts = self._read_transcripts()
+        self._transcripts = self._load_transcripts()
         self._encoding = decide_encoding(
             self._transcripts.values(), default=self._layout.transcript_encoding
         )
@@ -115,6 +115,15 @@ class KemdyCorpus:
             self._note_oddities(record)
             yield record
 
+    def read_transcripts(self) -> Iterator[tuple[Annotation, str]]:
+        """Read what is said in every row, without its recording and without a word in the report.
+
+        Yields:
+            Each annotation and its raw transcript; "" where there is none that can be read.
+        """
+        for annotation in self.annotations:
+            yield annotation, self._decode(annotation.segment_id)[0] or ""
+
     def join_dialogues(self) -> dict[tuple[int, str], str]:
         """Join what is said in each dialogue.
 
@@ -123,10 +132,9 @@ class KemdyCorpus:
             turn order, whether their recordings can be used or not; "" if there is none.
         """
         spoken: dict[tuple[int, str], list[str]] = {}
-        for annotation in self.annotations:
-            text, _ = self._decode(annotation.segment_id)
+        for annotation, text in self.read_transcripts():
             turns = spoken.setdefault((annotation.session, annotation.dialogue), [])
-            turns.append(clean_transcript(text or ""))
+            turns.append(clean_transcript(text))
         return {dialogue: " ".join(filter(None, turns)) for dialogue, turns in spoken.items()}
 
     @property
@@ -167,7 +175,7 @@ class KemdyCorpus:
             self._report.add_problem("annotation_file", name, message=message)
             return None
 
-    def _read_transcripts(self) -> dict[str, bytes]:
+    def _load_transcripts(self) -> dict[str, bytes]:
         """The bytes of all transcripts; those that cannot be read are noted in `_unreadable`."""
         contents = {}
         for segment_id, name in self._txts.items():
