@@ -1,4 +1,4 @@
-"""Command line: `python -m dataset_script build …`, `check …` and `sample …`.
+"""Command line: `python -m dataset_script build …`, `check …`, `sample …` and `translate …`.
 
 What goes wrong is said in one sentence on standard error, with exit status 2.
 """
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit status: 0, 2 if the input cannot be used, 130 if interrupted.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
-    args = make_parser(with_sample=given[:1] == ["sample"]).parse_args(given)
+    args = make_parser(given[0] if given else None).parse_args(given)
     try:
         return args.run(args)
     except (ValueError, OSError, RuntimeError) as error:
@@ -36,11 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def make_parser(*, with_sample: bool = False) -> argparse.ArgumentParser:
+def make_parser(command: str | None = None) -> argparse.ArgumentParser:
     """Describe the commands and their options.
 
     Args:
-        with_sample: whether `sample` gets its options; they need libraries that `build` does not.
+        command: the one that is run: `sample` and `translate` get their options only then, as they
+            need libraries that `build` does not.
 
     Returns:
         The parser; its result has the command as `run`.
@@ -90,11 +91,17 @@ def make_parser(*, with_sample: bool = False) -> argparse.ArgumentParser:
     check.add_argument("--json", action="store_true", help="print one JSON object for a machine")
     check.set_defaults(run=_run_check)
     sample = commands.add_parser("sample", help="write a synthetic corpus")
-    if with_sample:
+    if command == "sample":
         from .sample.cli import add_arguments
 
         add_arguments(sample)
     sample.set_defaults(run=_run_sample)
+    translate = commands.add_parser("translate", help="translate the transcripts into English")
+    if command == "translate":
+        from .translation.cli import add_arguments
+
+        add_arguments(translate)
+    translate.set_defaults(run=_run_translate)
     return parser
 
 
@@ -133,6 +140,12 @@ def _run_check(args: argparse.Namespace) -> int:
 
 def _run_sample(args: argparse.Namespace) -> int:
     from .sample.cli import run
+
+    return run(args)
+
+
+def _run_translate(args: argparse.Namespace) -> int:
+    from .translation.cli import run
 
     return run(args)
 

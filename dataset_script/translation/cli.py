@@ -1,0 +1,186 @@
+"""`python -m dataset_script translate`: the command and what it prints."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..archive import open_files
+from ..corpus import open_corpus
+from ..layout import LAYOUTS
+from ..report import BuildReport
+from .dialogues import Dialogue, read_dialogues
+from .estimate import Estimate
+from .options import RESPONSE_FORMATS, ContextOptions, TranslationOptions
+from .prices import load_price, price_date
+from .prompts import prompt_version
+from .run import Outcome, Server, estimate, translate
+from .store import Store
+
+STOPPED = 3  # exit status of a run that ended before its end
+MARKED = 1  # of a run that left something untranslated
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `translate`; the defaults are those of the data classes."""
+    options, context = TranslationOptions(), ContextOptions()
+    add = parser.add_argument
+    add("corpus_dir", metavar="CORPUS_DIR", help="the unpacked corpus, or its zip")
+    add("--config", required=True, choices=tuple(LAYOUTS), help="which corpus it is")
+    add("--output", required=True, type=Path, metavar="FILE.jsonl", help="the translations")
+    add("--store", type=Path, help="what was answered, kept for ever (default: FILE.jsonl.store)")
+    add("--model", default=options.model, help="as the server calls it (default: %(default)s)")
+    add("--base-url", metavar="URL", help="an OpenAI-compatible server (default: OpenAI's)")
+    add("--batch", action="store_true", help="through the Batch API: half the price, within a day")
+    add(
+        "--draft",
+        default=options.draft,
+        metavar="none|llm|MODEL",
+        help="who drafts: nobody, the same model, or a translation checkpoint (default: "
+        "%(default)s)",
+    )
+    add(
+        "--draft-languages",
+        nargs=2,
+        metavar=("SOURCE", "TARGET"),
+        help="for a checkpoint of many languages, such as kor_Hang eng_Latn",
+    )
+    add("--context-before", type=int, default=context.before, help="utterances (%(default)s)")
+    add(
+        "--context-after",
+        type=int,
+        default=context.after,
+        help="utterances (%(default)s); 0 is the causal form",
+    )
+    add(
+        "--targets",
+        type=int,
+        help=f"utterances that one request translates, at most ({context.targets}; 1 in the causal "
+        "form)",
+    )
+    add("--variants", type=int, default=options.variants, help="further wordings of each")
+    add("--temperature", type=float, default=options.temperature, help="0 to 2 (%(default)s)")
+    add("--response-format", choices=RESPONSE_FORMATS, default=options.response_format)
+    add("--concurrency", type=int, default=options.concurrency, help="requests at a time, at most")
+    add("--timeout", type=float, default=options.timeout, help="seconds for an answer")
+    add("--max-cost", type=float, metavar="DOLLARS", help="stop before all runs together cost more")
+    add("--prices", type=Path, metavar="FILE.json", help="dollars for a million tokens")
+    add("--dry-run", action="store_true", help="count requests, tokens and cost; send nothing")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run `translate`.
+
+    Returns:
+        Exit status: 0 if everything is translated, 1 if some lines are marked, 3 if the run stopped
+        before its end.
+
+    Raises:
+        ValueError: for what cannot be used.
+        OSError: for what cannot be read or written.
+    """
+    options = _read_options(args)
+    server = Server(args.base_url, batch=args.batch)
+    price = load_price(options.model, path=args.prices, batch=args.batch)
+    dialogues = list(_open_dialogues(args))
+    path = args.store or args.output.with_name(args.output.name + ".store")
+    if args.dry_run and not path.is_file():
+        path = Path(":memory:")
+    with Store(path) as store:
+        expected = estimate(lambda: dialogues, store, options, price)
+        print(_describe_estimate(expected, options, args, is_priced=price is not None))
+        if args.dry_run:
+            return 0
+        server.read_key()
+        print(_describe_privacy(expected.jobs, server), flush=True)
+        outcome = translate(
+            lambda: dialogues,
+            store,
+            args.output,
+            options,
+            server=server,
+            price=price,
+            jobs=expected.jobs,
+        )
+    print(_describe_outcome(outcome, args))
+    if outcome.stopped is not None:
+        print(f"stopped: {outcome.stopped}", file=sys.stderr)
+        return STOPPED
+    return MARKED if outcome.counts["failed"] or outcome.counts["pending"] else 0
+
+
+def _read_options(args: argparse.Namespace) -> TranslationOptions:
+    targets = args.targets
+    if targets is None:
+        targets = 1 if args.context_after == 0 else ContextOptions().targets
+    return TranslationOptions(
+        model=args.model,
+        draft=args.draft,
+        draft_languages=None if args.draft_languages is None else tuple(args.draft_languages),
+        context=ContextOptions(args.context_before, args.context_after, targets),
+        variants=args.variants,
+        temperature=args.temperature,
+        response_format=args.response_format,
+        concurrency=args.concurrency,
+        timeout=args.timeout,
+        max_cost=args.max_cost,
+    )
+
+
+def _open_dialogues(args: argparse.Namespace) -> Iterable[Dialogue]:
+    report = BuildReport(args.config)
+    files = open_files(args.corpus_dir)
+    corpus = open_corpus(args.config, files, report, needs_recordings=False)
+    if report.synthetic is not None:
+        print("SYNTHETIC corpus: nothing in it was said by anyone.")
+    return read_dialogues(corpus)
+
+
+def _describe_estimate(
+    expected: Estimate, options: TranslationOptions, args: argparse.Namespace, *, is_priced: bool
+) -> str:
+    context = options.context
+    sight = "the causal form" if context.after == 0 else "which sees what is said later"
+    cost = f"about {expected.cost:.2f} dollars (prices of {price_date(args.prices)})"
+    lines = [
+        f"{args.config}: {expected.utterances:,} utterances, and {expected.empty:,} without words",
+        f"  model        {options.model}, prompt {prompt_version(options.steps)}, draft "
+        f"{options.draft}",
+        f"  context      {context.before} before and {context.after} after ({sight}), "
+        f"{context.targets} utterance(s) a request",
+        f"  left to do   {expected.jobs:,} ({expected.done:,} are in the store) in "
+        f"{expected.requests:,} requests{' through the Batch API' * args.batch}",
+        f"  estimate     {expected.prompt_tokens:,} tokens read, {expected.completion_tokens:,} "
+        f"written, {cost if is_priced else 'cost not known: no price for this model'}",
+    ]
+    return "\n".join(lines)
+
+
+def _describe_privacy(jobs: int, server: Server) -> str:
+    if jobs == 0:
+        return "Nothing is left to ask."
+    if server.is_here:
+        return f"The transcripts go to {server.base_url} and stay on this machine."
+    return (
+        f"The transcripts leave this machine and go to {server.host}: the licence of the corpus "
+        "has to allow it. A server of your own is the alternative: --base-url http://127.0.0.1:…"
+    )
+
+
+def _describe_outcome(outcome: Outcome, args: argparse.Namespace) -> str:
+    counts = outcome.counts
+    lines = [
+        f"{counts.total():,} utterances: {counts['ok']:,} translated, {counts['failed']:,} marked "
+        f"with a reason, {counts['pending']:,} not asked yet, {counts['empty']:,} without words",
+        f"  cost         {outcome.cost_of_run:.4f} dollars in this run, {outcome.cost:.4f} in all",
+    ]
+    if outcome.lost:
+        lines.append(f"  unanswered   {outcome.lost:,} requests, which may have been paid for")
+    lines.append(f"Translations: {args.output}")
+    lines.append(
+        f"Use them: python -m dataset_script build {args.corpus_dir} --config {args.config} "
+        f"--output … --translations {args.output}"
+    )
+    return "\n".join(lines)

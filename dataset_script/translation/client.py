@@ -1,0 +1,134 @@
+"""What a server answered, told apart: an answer, a failure to wait out, or a reason to stop.
+
+The `openai` client repeats failed requests by itself, those too that can never succeed, and passes
+on a broken body as it is. So it is told not to repeat, and everything is decided here.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import openai
+from openai.types.chat import ChatCompletion
+
+from .failures import Answer, StopError, TransientError, Usage
+
+NO_QUOTA = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
+LONGEST_WAIT = 300.0  # seconds; what a server asks for beyond that is not waited out at once
+
+
+async def ask(client: openai.AsyncOpenAI, body: Mapping[str, Any]) -> Answer:
+    """Ask for one chat completion, once.
+
+    Args:
+        client: must not repeat requests by itself.
+        body: arguments of the chat completion.
+
+    Returns:
+        The answer, usable or not.
+
+    Raises:
+        TransientError: if the same request may succeed later.
+        StopError: if no request can.
+    """
+    try:
+        completion = await client.chat.completions.create(**body)
+    except openai.APIStatusError as error:
+        fault = read_failure(error.status_code, error.body, error.response.headers)
+        return Answer("", fault, None)
+    except openai.APITimeoutError as error:
+        raise TransientError("no answer in time", may_be_paid=True) from error
+    except openai.APIConnectionError as error:
+        cause = error.__cause__ or error
+        raise TransientError(f"no connection ({cause})", is_silent=True) from error
+    except (json.JSONDecodeError, openai.APIResponseValidationError) as error:
+        raise TransientError(f"the answer is broken ({error})", may_be_paid=True) from error
+    if not isinstance(completion, ChatCompletion):
+        raise TransientError("the answer is no chat completion", may_be_paid=True)
+    return read_completion(completion)
+
+
+def read_completion(completion: ChatCompletion) -> Answer:
+    """Read a chat completion, which may hold no answer although it succeeded."""
+    usage = read_usage(completion)
+    if not completion.choices:
+        return Answer("", "form: the answer has no choices", usage)
+    choice = completion.choices[0]
+    content = choice.message.content or ""
+    if choice.finish_reason == "length":
+        return Answer(content, "length: the answer was cut off", usage)
+    if choice.finish_reason == "content_filter":
+        return Answer(content, "content_filter: the server withheld the answer", usage)
+    if choice.message.refusal:
+        return Answer(content, f"refusal: {choice.message.refusal}", usage)
+    return Answer(content, None, usage)
+
+
+def read_usage(completion: ChatCompletion) -> Usage | None:
+    """Read what the server counted; None if it does not say."""
+    usage = completion.usage
+    if usage is None:
+        return None
+    details = usage.prompt_tokens_details
+    cached = 0 if details is None else details.cached_tokens or 0
+    return Usage(usage.prompt_tokens, cached, usage.completion_tokens)
+
+
+def read_failure(status: int, body: object, headers: Mapping[str, str]) -> str:
+    """Tell failures by HTTP status apart.
+
+    Args:
+        status: HTTP status.
+        body: the error object of the answer, or anything.
+        headers: of the answer.
+
+    Returns:
+        Why this request was rejected; others may succeed.
+
+    Raises:
+        TransientError: if the same request may succeed later.
+        StopError: if no request can.
+    """
+    details = body if isinstance(body, Mapping) else {}
+    message = " ".join(str(details.get("message") or f"HTTP {status}").split())
+    if status == 429:
+        if {details.get("code"), details.get("type")} & set(NO_QUOTA):
+            raise StopError(
+                f"The account has no quota left ({message}); pay in, then run the command again: "
+                "what was answered is kept."
+            )
+        raise TransientError(message, wait=_read_wait(headers), is_refusal=True)
+    if status in (401, 403):
+        raise StopError(
+            f"The server refuses the key ({message}); put a valid one into the environment "
+            "variable OPENAI_API_KEY."
+        )
+    if status == 404:
+        raise StopError(
+            f"The server does not know what was asked for ({message}); check `--model` and "
+            "`--base-url`."
+        )
+    if status in (408, 409) or status >= 500:
+        raise TransientError(f"HTTP {status}: {message}", wait=_read_wait(headers))
+    return f"rejected: {message}"
+
+
+def _read_wait(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a server asks to wait, by either header and in any of its forms."""
+    milliseconds, seconds = headers.get("retry-after-ms"), headers.get("retry-after")
+    try:
+        if milliseconds is not None:
+            wait = float(milliseconds) / 1000
+        elif seconds is None:
+            return None
+        elif seconds.strip().replace(".", "", 1).isdecimal():
+            wait = float(seconds)
+        else:
+            wait = parsedate_to_datetime(seconds).timestamp() - time.time()
+    except ValueError:
+        return None
+    return min(max(0.0, wait), LONGEST_WAIT)
