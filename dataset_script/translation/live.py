@@ -1,8 +1,9 @@
 """Requests one by one, many at a time: each answer is kept the moment it comes.
 
-A request asks for several utterances. Those that its answer translates are kept; each of the others
-is asked for again, alone and told what was wrong, and after the last try is marked with its reason.
-A request that fails is waited out; a reason to stop lets those in flight end, and nothing new start.
+A request asks for several utterances. Those that its answer translates are kept; each of the
+others is asked for again, alone and told what was wrong, and after the last try is marked with its
+reason. A request that fails is waited out; a reason to stop lets those in flight end, and nothing
+new start.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What requests cost: prices from a file, an estimate beforehand, and a budget that is never passed.
+"""What requests cost: prices from a file, an estimate beforehand, a budget that is never passed.
 
 The tokenizers of the models cannot be had offline, so the estimate counts letters: about one token
 for a Korean syllable (recent models need less) and for three other characters. What is held against
@@ -41,7 +41,7 @@ class Price:
     output: float
 
     def cost(self, prompt: int, completion: int, *, cached: int = 0) -> float:
-        """Return US dollars for tokens read, written, and read from the cache (part of `prompt`)."""
+        """Return US dollars for tokens read (`cached` of them from the cache) and written."""
         read = (prompt - cached) * self.input + cached * self.cached_input
         return (read + completion * self.output) / MILLION
 
@@ -113,8 +113,8 @@ def estimate_usage(body: Mapping[str, Any], *, letters: int, targets: int) -> tu
     prompt = sum(
         estimate_tokens(message["content"]) + TOKENS_PER_MESSAGE for message in body["messages"]
     )
-    # Each target's id and keys are written again: about 60 characters.
-    written = int(EXPANSION * letters / LETTERS_PER_TOKEN) + 20 * targets
+    # Each target's id and keys are written again: about 80 characters.
+    written = int(EXPANSION * letters / LETTERS_PER_TOKEN) + 27 * targets
     return prompt, min(written, body["max_completion_tokens"])
 
 
@@ -145,8 +145,8 @@ class Budget:
     def __init__(self, options: TranslationOptions, price: Price | None, *, spent: float) -> None:
         if options.max_cost is not None and price is None:
             raise ValueError(
-                f"`max_cost` is {options.max_cost} and the price of {options.model!r} is not known; "
-                "give a file that has it with `--prices` (0 for a server of your own)."
+                f"`max_cost` is {options.max_cost} and the price of {options.model!r} is not "
+                "known; give a file that has it with `--prices` (0 for a server of your own)."
             )
         self.spent = spent
         self._limit = options.max_cost
