@@ -217,16 +217,14 @@ class Store:
 
     def _open(self) -> None:
         execute = self._database.execute
+        self._read_version()  # before anything of a file that is no store is touched
         execute("PRAGMA locking_mode = EXCLUSIVE")
         # Nothing of a killed process is lost so, and an answer need not wait for the disk.
         execute("PRAGMA journal_mode = WAL")
         execute("PRAGMA synchronous = NORMAL")
         with self._transaction():
-            version = execute("PRAGMA user_version").fetchone()[0]
-            if version == FORMAT:
+            if self._read_version() == FORMAT:
                 return
-            if version or execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
-                raise sqlite3.DatabaseError(f"its format is {version}, not {FORMAT}")
             for statement in _SCHEMA.split(";\n"):
                 execute(statement)
             for table in _TABLES:
@@ -236,6 +234,14 @@ class Store:
                         "BEGIN SELECT RAISE(ABORT, 'rows are only ever added'); END"
                     )
             execute(f"PRAGMA user_version = {FORMAT}")
+
+    def _read_version(self) -> int:
+        """Format of the file; 0 of a new one."""
+        version = self._database.execute("PRAGMA user_version").fetchone()[0]
+        tables = self._database.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]
+        if version != FORMAT and (version or tables):
+            raise sqlite3.DatabaseError(f"its format is {version}, not {FORMAT}")
+        return version
 
     def _transaction(self) -> _Transaction:
         return _Transaction(self._database)
