@@ -41,9 +41,11 @@ HOSTS = re.compile(r"(?i)\b(?:pypi\.org|pythonhosted|artifactory|nexus|jfrog|ind
 def files(folder: Path = ROOT) -> Iterator[Path]:
     """Yield the files of the repository, without what was built or installed into it."""
     for path in sorted(folder.iterdir()):
+        if path.name in NOT_OURS:  # `.git` is a file in a worktree
+            continue
         if path.is_file():
             yield path
-        elif path.name not in NOT_OURS and not (path / "pyvenv.cfg").exists():
+        elif not (path / "pyvenv.cfg").exists():
             yield from files(path)
 
 
