@@ -137,13 +137,12 @@ def _pass_over(file: SignalFile, error: UnreadableFileError, report: BuildReport
     report.add_problem("signal_file", file.name, message=message)
 
 
-class _SegmentNames:
-    """The Segment IDs of one file as they are written, and what is wrong with its lines."""
+class _FileFindings:
+    """Reads the Segment IDs of one file, and keeps what is wrong with them and with its lines."""
 
-    def __init__(self, config: str, file: SignalFile, known: Collection[str]) -> None:
+    def __init__(self, config: str, file: SignalFile) -> None:
         self._pattern = LAYOUTS[config].segment_id
         self._file = file
-        self._known = known
         self._foreign: tuple[int, str] | None = None
         self._first_bad, self._bad = 0, 0
         self._unknown: set[str] = set()
@@ -198,7 +197,7 @@ def _read_runs(
     A file may have millions of lines: no more is done for one than must be.
     """
     columns = SIGNALS[config][file.signal]
-    names = _SegmentNames(config, file, known)
+    findings = _FileFindings(config, file)
     run = SegmentSignal("", file.wearer, file.signal, [], [])
     written, segment_id, is_known = "", "", False
     for number, line in enumerate(folder.read_lines(file.name), 1):
@@ -207,28 +206,28 @@ def _read_runs(
             continue  # between two utterances
         if len(fields) != columns.fields + 1:
             if line.strip(", \r\n"):
-                names.add_bad(number)
+                findings.add_bad(number)
             continue
         if fields[-1] != written:
             if run.values:
                 yield run
             written = fields[-1]
-            segment_id = names.read(written.strip(), line=number)
+            segment_id = findings.read(written.strip(), line=number)
             run = SegmentSignal(segment_id or "", file.wearer, file.signal, [], [])
             is_known = segment_id in known
         if segment_id == "":
             continue
         value = _read_value(fields[columns.value])
         if value is None or segment_id is None:
-            names.add_bad(number)
+            findings.add_bad(number)
         elif is_known:
             run.values.append(value)
             run.times.append(fields[columns.time].strip())
         else:
-            names.add_unknown(segment_id)
+            findings.add_unknown(segment_id)
     if run.values:
         yield run
-    names.report(report)
+    findings.report(report)
 
 
 def _read_value(field: str) -> float | None:
