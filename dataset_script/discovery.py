@@ -45,8 +45,8 @@ def _refuse_two_versions(files: dict[int, list[str]], folder: CorpusFiles, confi
     first, second, *_ = [*next(iter(places.values())), ""]
     if len(places) > 1 and min(map(len, places.values())) > 1:
         raise CorpusError(
-            f"{str(folder.root)!r} holds every annotation file of {LAYOUTS[config].title} more than "
-            f"once, in {first!r} and {second!r}; give the folder of one version."
+            f"{str(folder.root)!r} holds every annotation file of {LAYOUTS[config].title} more "
+            f"than once, in {first!r} and {second!r}; give the folder of one version."
         )
 
 
