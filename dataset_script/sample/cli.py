@@ -20,6 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("directory", nargs="?", type=Path, help="where to write the corpus")
     add("--layout", choices=LAYOUTS, default=options.layout, help="whose form the corpus has")
     add("--anomalies", action="store_true", help="plant the known faults, listed beside the corpus")
+    add("--bio", action="store_true", help="write bio-signals too; --anomalies does in any case")
+    add(
+        "--without-wav",
+        action="store_true",
+        help="write no recordings, like the version of KEMDy20 that came without; fast",
+    )
     add("--sessions", type=int, default=options.sessions, help="sessions of two speakers")
     add("--turns", type=int, default=options.turns, help="turns of each dialogue of a session")
     add("--seed", type=int, default=options.seed, help="of everything random")
@@ -87,6 +93,8 @@ def run(args: argparse.Namespace) -> int:
             parameters=parameters,
             layout=args.layout,
             anomalies=args.anomalies,
+            bio=args.bio,
+            recordings=not args.without_wav,
         )
         count = write_sample_corpus(args.directory, options)
         print(
