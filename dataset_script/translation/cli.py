@@ -84,6 +84,8 @@ def run(args: argparse.Namespace) -> int:
     options = _read_options(args)
     server = Server(args.base_url, batch=args.batch)
     price = _read_price(args, server)
+    if not args.dry_run:
+        server.read_key()  # before anything is read or written
     dialogues = list(_open_dialogues(args))
     path = args.store or args.output.with_name(args.output.name + ".store")
     if args.dry_run and not path.is_file():
@@ -93,7 +95,6 @@ def run(args: argparse.Namespace) -> int:
         print(_describe_estimate(expected, options, args, is_priced=price is not None))
         if args.dry_run:
             return 0
-        server.read_key()
         print(_describe_privacy(expected.jobs, server), flush=True)
         outcome = translate(
             lambda: dialogues,
