@@ -112,6 +112,7 @@ class ChatServer:
         answer: gives the reply to the arguments of a chat completion.
         port: 0 takes a free one.
         delay: seconds before every answer.
+        keeps_requests: whether `requests` is filled.
 
     Attributes:
         requests: the arguments of every chat completion, in the order of their coming.
@@ -121,7 +122,12 @@ class ChatServer:
     """
 
     def __init__(
-        self, answer: Callable[[dict[str, Any]], Reply], *, port: int = 0, delay: float = 0.0
+        self,
+        answer: Callable[[dict[str, Any]], Reply],
+        *,
+        port: int = 0,
+        delay: float = 0.0,
+        keeps_requests: bool = True,
     ) -> None:
         self.requests: list[dict[str, Any]] = []
         self.most_at_once = 0
@@ -129,6 +135,7 @@ class ChatServer:
         self.batches: dict[str, BatchJob] = {}
         self._answer = answer
         self._delay = delay
+        self._keeps_requests = keeps_requests
         self._now = 0
         self._lock = threading.Lock()
         chat = self
@@ -167,7 +174,8 @@ class ChatServer:
     def answer_chat(self, body: dict[str, Any]) -> Reply:
         """Answer one chat completion and count it."""
         with self._lock:
-            self.requests.append(body)
+            if self._keeps_requests:
+                self.requests.append(body)
             self._now += 1
             self.most_at_once = max(self.most_at_once, self._now)
         try:
