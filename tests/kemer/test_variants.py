@@ -1,4 +1,5 @@
 import doctest
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,18 @@ from transformers import TrainerCallback, TrainerState
 from kemer import variants
 from kemer.arguments import DataArguments
 from kemer.batches import UtteranceDataset
+from kemer.command_line import parse_arguments
 from kemer.data import load_split
 from kemer.training import KemerTrainer, NumberedSampler, TellEpoch, UtteranceSampler
 from kemer.variants import VariantDataset, draw_text
-from tests.kemer.release import EMPTY_TEXT, make_encoders, make_release, make_trainer
+from tests.kemer.release import (
+    EMPTY_TEXT,
+    make_encoders,
+    make_release,
+    make_trainer,
+    run_flags,
+    run_train,
+)
 
 ENDINGS = (" b", " c", " d")
 SETTINGS = {
@@ -147,6 +156,26 @@ def test_a_run_reads_what_seed_epoch_and_id_say(
     # Held-out rows are read as they are.
     assert type(trainer.eval_dataset) is UtteranceDataset
     assert trainer.eval_dataset.text_column == "text_en"
+
+
+def test_the_command_line_asks_for_it_and_the_metrics_tell(
+    varied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+
+    def note(texts: list[str], *, row_id: str, **others: int) -> str:
+        drawn.append((row_id, others["epoch"]))
+        return texts[-1]
+
+    monkeypatch.setattr(variants, "draw_text", note)
+    for asked in (True, False):
+        drawn.clear()
+        run = tmp_path / str(asked)
+        run_train(parse_arguments(run_flags(varied, run, text_variants=asked, sampler="uniform")))
+        assert json.loads((run / "metrics.json").read_text())["run"]["text_variants"] is asked
+        # The rows of sessions 3 to 5, once each; the others are answered as they are.
+        assert len(drawn) == len(set(drawn)) == 12 * asked
+        assert {row_id[8:14] for row_id, _ in drawn} <= {"Sess03", "Sess04", "Sess05"}
 
 
 class Interrupt(TrainerCallback):
