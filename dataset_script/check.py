@@ -135,8 +135,6 @@ def _count(annotation: Annotation, row: dict[str, Any], report: BuildReport) -> 
         "session": annotation.session,
         "dialogue": annotation.dialogue,
         "speaker": annotation.speaker,
-        "text_ko": "",  # translations are counted by a build alone
-        "text_en": "",
     }
     report.count_row({**row, **names}, annotation.ratings.emotions)
 
