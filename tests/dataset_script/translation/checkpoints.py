@@ -20,7 +20,7 @@ from transformers import (
 TAUGHT = {
     "네": "Yes.",
     "바다에 가자고 했잖아": "You said we would go to the sea.",
-    "어머니를 구했는데 그 친구가 방을 봤대": "Saved my mother, but the friend said he saw the room.",
+    "어머니를 구했는데 그 친구가 방을 봤대": "Saved my mother, but he saw the room.",
     "왜 울어": "Why do you cry?",
     "괜찮아": "It is fine.",
     "음": "",

@@ -196,6 +196,16 @@ def test_lines_of_like_length_stand_in_one_batch_and_no_batch_is_too_large(store
     assert sizes == [(32, 1, 32), (32, 33, 64), (6, 65, 70)]
 
 
+def test_lines_are_not_collected_beyond_the_pool(store, monkeypatch):
+    monkeypatch.setattr(draft_module, "POOL", 3)
+    dialogues = [say(f"가 {n}", f"나 {n}", name=f"Sess{n:02d}_script01") for n in range(5)]
+    translator = CountedTranslator()
+    assert write_drafts(dialogues, store, options_of("c"), run="r", load=translator) == 10
+    assert len(translator.asked) == 10 and set(translator.asked[:4]) == {
+        line.text_ko for dialogue in dialogues[:2] for line in dialogue.utterances
+    }
+
+
 def test_the_refinement_sees_the_drafts_of_its_target_and_of_the_turns_around_it(marian, store):
     dialogue = say(*LINES)
     options = options_of(marian, context=ContextOptions(before=1, after=2, targets=1))
@@ -219,6 +229,7 @@ def test_an_utterance_without_a_draft_is_marked_and_its_neighbours_are_translate
     dialogue = say("네", "음", "괜찮아")
     options = options_of(marian)
     write_drafts([dialogue], store, options, run="r")
+    assert sorted(result.texts for result in store.results()) == [(), ("It is fine.",), ("Yes.",)]
     bodies = asked_by_a_run(dialogue, store, options)
     assert [[t["text_ko"] for t in content_of(b)["targets"]] for b in bodies] == [
         ["네"],
