@@ -40,6 +40,7 @@ def main(arguments: RunArguments) -> None:
         split=split,
         arguments=training,
         text_column=arguments.data.text_column,
+        text_variants=arguments.data.text_variants,
         max_train_seconds=arguments.data.max_train_seconds,
     )
     trainer.train(resume_from_checkpoint=checkpoint)

@@ -43,9 +43,7 @@ def main() -> None:
     parser.add_argument("--utterances", type=int, nargs="+", default=[1000, 13_462])
     parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
     args = parser.parse_args()
-    print(
-        f"{'utterances':>10} {'hours':>6} {'GB':>5} {'s':>6} {'CPU ms each':>11} {'peak MiB':>8}  rows"
-    )
+    print("utterances  hours    GB      s CPU ms each peak MiB  rows")
     for count in args.utterances:
         with tempfile.TemporaryDirectory(dir=args.folder) as folder:
             print(_measure(Path(folder), count), flush=True)

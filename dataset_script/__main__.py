@@ -58,6 +58,12 @@ def make_parser(command: str | None = None) -> argparse.ArgumentParser:
         "--translations", metavar="FILE.jsonl", help='lines of {"id": …, "text_en": …}'
     )
     build.add_argument(
+        "--require-translations",
+        action="store_true",
+        help="stop at once, and leave DIR as it is, if a row with Korean text has no English; this "
+        "is found out before the recordings are read, so a row counts even if its wav is unusable",
+    )
+    build.add_argument(
         "--folds",
         type=int,
         metavar="N",
@@ -115,6 +121,7 @@ def _run_build(args: argparse.Namespace) -> int:
         args.output,
         config=args.config,
         translations=args.translations,
+        require_translations=args.require_translations,
         n_folds=args.folds,
         keep_markers=args.keep_markers,
         role=args.role,

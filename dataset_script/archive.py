@@ -8,9 +8,11 @@ adds.
 import hashlib
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from .files import SKIPPED_FOLDERS, CorpusFiles, CorpusFolder, UnreadableFileError
+from .files import SKIPPED_FOLDERS, CorpusFiles, CorpusFolder, UnreadableFileError, decode_lines
 from .report import CorpusError
 
 ENCRYPTED = 0x1  # bit of a member's flags
@@ -56,14 +58,13 @@ class ZipCorpus:
             UnreadableFileError: if the member is encrypted or damaged; the message completes "the
                 file …".
         """
-        member = self._members[name]
-        if member.flag_bits & ENCRYPTED:
-            raise UnreadableFileError("is encrypted; unpack the zip with its password")
-        try:
+        with self._name_faults(name) as member:
             return self._archive.read(member)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-            # Archives of other programs may use methods that Python does not know.
-            raise UnreadableFileError(f"cannot be unpacked ({error})") from error
+
+    def read_lines(self, name: str) -> Iterator[str]:
+        """Yield the lines of one of `names`; `UnreadableFileError` may come after some of them."""
+        with self._name_faults(name) as member, self._archive.open(member) as file:
+            yield from decode_lines(file)
 
     def fingerprint(self) -> str:
         """Hash names, sizes, checksums and times of all members.
@@ -77,6 +78,18 @@ class ZipCorpus:
             facts = (name, member.file_size, member.CRC, member.date_time)
             digest.update(f"{facts}\n".encode(errors="surrogatepass"))
         return digest.hexdigest()[:16]
+
+    @contextmanager
+    def _name_faults(self, name: str) -> Iterator[zipfile.ZipInfo]:
+        """Give the member to read, and say what is wrong with it if it cannot be."""
+        member = self._members[name]
+        if member.flag_bits & ENCRYPTED:
+            raise UnreadableFileError("is encrypted; unpack the zip with its password")
+        try:
+            yield member
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            # Archives of other programs may use methods that Python does not know.
+            raise UnreadableFileError(f"cannot be unpacked ({error})") from error
 
 
 def open_files(path: str | Path) -> CorpusFiles:

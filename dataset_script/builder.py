@@ -32,7 +32,7 @@ from .repairs import find_unused_wav
 from .report import BuildReport, CorpusError
 from .tables import read_table
 from .transcripts import clean_transcript
-from .translations import load_translations
+from .translation_file import TranslationFile, load_translations
 
 # Not used here: what the siblings need is copied only if this file imports it.
 COPIED_ALONG = (find_annotation_files, find_unused_wav, read_pairs, read_table)
@@ -51,6 +51,7 @@ FEATURES = datasets.Features(
         "text_ko": datasets.Value("string"),
         "text_ko_raw": datasets.Value("string"),
         "text_en": datasets.Value("string"),
+        "text_en_variants": datasets.Sequence(datasets.Value("string")),
         "emotions": datasets.Sequence(datasets.ClassLabel(names=list(EMOTIONS))),
         "emotion_votes": datasets.Sequence(datasets.Value("float32"), length=len(EMOTIONS)),
         "valence": datasets.Value("float32"),
@@ -79,6 +80,7 @@ class KemdyConfig(datasets.BuilderConfig):
 
     Attributes:
         translations: JSON Lines file of `{"id", "text_en"}`; None leaves `text_en` empty.
+        require_translations: refuse to build where a row with Korean text has no English.
         keep_markers: leave transcribers' marks such as `l/` (laughter) in `text_ko`.
         role: whose emotion the labels describe: `speaker`, or for `kemdy19` `listener`.
         script_groups: CSV file that says which script each dialogue plays; None finds it in the
@@ -86,6 +88,7 @@ class KemdyConfig(datasets.BuilderConfig):
     """
 
     translations: str | None = None
+    require_translations: bool = False
     keep_markers: bool = False
     role: str = ROLES[0]
     script_groups: str | None = None
@@ -151,26 +154,49 @@ class Kemdy(datasets.GeneratorBasedBuilder):
         corpus = open_corpus(config.name, folder, self.report, role=config.role)
         self.scripts = find_scripts(corpus.join_dialogues(), groups=config.script_groups)
         self.report.scripts = self.scripts.to_dict()
-        texts: dict[str, str] = {}
-        if config.translations is not None:
-            texts = load_translations(
-                config.translations,
-                corpus=config.name,
-                known={f"{config.name}/{row.segment_id}" for row in corpus.annotations},
-                report=self.report,
-            )
+        translations = self._load_translations(corpus)
         split = datasets.SplitGenerator(
-            name=datasets.Split.TRAIN, gen_kwargs={"corpus": corpus, "translations": texts}
+            name=datasets.Split.TRAIN, gen_kwargs={"corpus": corpus, "translations": translations}
         )
         split.split_info.num_examples = len(corpus.annotations)  # the total of the progress bar
         return [split]
 
+    def _load_translations(self, corpus: KemdyCorpus) -> TranslationFile | None:
+        """Read the translations, and refuse a lack of them before any recording is read."""
+        config = self.config
+        if config.translations is None:
+            if config.require_translations:
+                raise CorpusError(
+                    "`require_translations` is true and `translations` is missing; name the file."
+                )
+            return None
+        translations = load_translations(
+            config.translations,
+            corpus=config.name,
+            known={f"{config.name}/{row.segment_id}" for row in corpus.annotations},
+            report=self.report,
+        )
+        self.report.translation = translations.describe()
+        if config.require_translations:
+            spoken = [
+                f"{config.name}/{annotation.segment_id}"
+                for annotation, transcript in corpus.read_transcripts()
+                if clean_transcript(transcript)
+            ]
+            translations.refuse_missing(spoken)
+        return translations
+
     def _generate_examples(
-        self, corpus: KemdyCorpus, translations: dict[str, str]
+        self, corpus: KemdyCorpus, translations: TranslationFile | None
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         for record in corpus:
             row = self._make_row(record, translations)
             self.report.count_row(row, record.annotation.ratings.emotions)
+            # Of a text of nothing but marks there is nothing to translate, kept or not.
+            if clean_transcript(record.transcript) and not row["text_en"]:
+                self.report.missing_translations += 1
+                if translations is not None:
+                    translations.report_missing(record.annotation, self.report)
             yield row["id"], row
         if self.report.rows_out == 0:
             first = next(problem for problem in self.report.problems if problem.rows_dropped)
@@ -179,11 +205,12 @@ class Kemdy(datasets.GeneratorBasedBuilder):
                 f"{first.place}: {first.message}."
             )
 
-    def _make_row(self, record: Record, translations: dict[str, str]) -> dict[str, Any]:
+    def _make_row(self, record: Record, translations: TranslationFile | None) -> dict[str, Any]:
         annotation: Annotation = record.annotation
         ratings: Ratings = annotation.ratings
         facts: WavFacts = record.facts
         row_id = f"{self.config.name}/{annotation.segment_id}"
+        text_en, variants = ("", []) if translations is None else translations.find_texts(row_id)
         script, is_scripted = self.scripts.label((annotation.session, annotation.dialogue))
         return {
             "id": row_id,
@@ -197,7 +224,8 @@ class Kemdy(datasets.GeneratorBasedBuilder):
             "duration": facts.duration,
             "text_ko": clean_transcript(record.transcript, keep_markers=self.config.keep_markers),
             "text_ko_raw": record.transcript,
-            "text_en": translations.get(row_id, ""),
+            "text_en": text_en,
+            "text_en_variants": variants,
             "emotions": list(ratings.emotions),
             "emotion_votes": [count / sum(ratings.votes) for count in ratings.votes],
             "valence": ratings.valence,

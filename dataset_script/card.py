@@ -12,6 +12,8 @@ from .layout import EMOTIONS, PAGES
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
+NAMES_LISTED = 5  # models, reasons and flags; the report has them all
+
 SYNTHETIC_NOTICE = (
     "**Everything here is synthetic**: generated speech, generated lines, simulated raters. It has "
     "the form of the corpora and says nothing about people."
@@ -31,6 +33,7 @@ COLUMNS = {
     "audio, duration": "16 kHz mono, the bytes of the corpus; seconds",
     "text_ko, text_ko_raw": "transcript without and with transcribers' marks; empty if missing",
     "text_en": "English rendering; empty if missing",
+    "text_en_variants": "other English renderings of the same utterance; empty if there are none",
     "emotions": f"the corpus's total, what most raters said: of {', '.join(EMOTIONS)}",
     "emotion_votes": "share of the raters for each emotion, in this order; sums to 1",
     "valence, arousal": "the corpus's total, the mean of the raters, 1 to 5",
@@ -68,6 +71,8 @@ def write_card(reports: dict[str, dict[str, Any]]) -> str:
         "has the script of every dialogue; the report names its SHA-256. What was found wrong in "
         "the corpus, and what was done about it, is listed in `reports/<corpus>.json`.\n",
         *_describe_bio(reports),
+        "## Translation\n",
+        *(f"{_describe_translation(name, report)}\n" for name, report in sorted(reports.items())),
     ]
     return "\n".join(parts)
 
@@ -113,6 +118,83 @@ def _describe_bio(reports: dict[str, dict[str, Any]]) -> list[str]:
         f"{files}: bio-signals, one row a segment (`id`), person (`wearer`) and `signal`, with "
         "`values` and `times` (the wearer's clock). Many segments have none.\n"
     ] * bool(names)
+
+
+def _describe_translation(name: str, report: dict[str, Any]) -> str:
+    """Say what the English of a config comes from, and what it knew of the dialogue."""
+    if report["options"]["translations"] is None:
+        return f"**{name}**: none; `text_en` is empty in every row."
+    facts = report.get("translation")
+    if facts is None:
+        return f"**{name}**: not recorded; build it again with this version."
+    sentences = [f"**{name}**: {_describe_origin(facts)}"]
+    if facts["models"]:
+        sentences.append(_describe_window(facts))
+    return " ".join([*sentences, *_describe_counts(facts, missing=report["missing_translations"])])
+
+
+def _describe_origin(facts: dict[str, Any]) -> str:
+    """Say by what and when the English was made, and of how much of it nobody says so."""
+    if not facts["models"]:
+        return (
+            "made by hand, or by something that left no record: neither model nor prompt, context "
+            "or date is known."
+        )
+    parts = [
+        f"{title} {_list(facts[key])}"
+        for title, key in (("by", "models"), ("prompt", "prompt_versions"))
+        if facts[key]
+    ]
+    drafts = [f"`{name}`" for name in facts["draft_models"] if name != "none"]
+    if facts["draft_models"]:
+        parts.append(f"from a draft by {', '.join(drafts)}" if drafts else "without a draft")
+    if facts["dates"]:
+        parts.append(" to ".join(dict.fromkeys(facts["dates"])))
+    unknown = facts["unknown_origin"]
+    others = f" Of {unknown:,} renderings nothing says what made them." if unknown else ""
+    return f"{', '.join(parts)}.{others}"
+
+
+def _describe_window(facts: dict[str, Any]) -> str:
+    """Say which utterances a translation was made in view of, and whether those include later."""
+    if not facts["contexts"]:
+        return "What of the dialogue was in view is not recorded."
+    windows = " or ".join(
+        f"{before or 'none'} of the utterances before it and {after or 'none'} of those after it"
+        for before, after in facts["contexts"]
+    )
+    seen = f"Each utterance was translated with {windows} in view"
+    together = max(facts["targets"], default=1)
+    if any(after for _, after in facts["contexts"]):
+        return f"{seen}: the English may know what is said later, so it is **not causal**."
+    if together > 1:
+        return (
+            f"{seen}, but up to {together} of them in one request: the English may know what later "
+            "ones of its request say, so it is **not causal**."
+        )
+    return f"{seen}: it is causal, nothing that is said later has a say."
+
+
+def _describe_counts(facts: dict[str, Any], *, missing: int) -> list[str]:
+    statuses = ", ".join(f"{status} {count:,}" for status, count in facts["statuses"].items())
+    made = facts["statuses"].get("ok", 0)
+    share = facts["flagged"] / made if made else 0.0
+    sentences = [
+        f"Lines by status: {statuses or 'none'}.",
+        f"Failed: {_list(facts['reasons'])}." if facts["reasons"] else "",
+        f"Rows with Korean text and no English: {missing:,}.",
+        f"With other renderings: {facts['variants']:,}.",
+        f"Flagged: {share:.1%}{' (' + _list(facts['flags']) + ')' if facts['flags'] else ''}.",
+    ]
+    return [sentence for sentence in sentences if sentence]
+
+
+def _list(counts: dict[str, int]) -> str:
+    """The commonest names, with their counts where there are several."""
+    if len(counts) == 1:
+        return f"`{next(iter(counts))}`"
+    named = [f"`{name}` ({count:,})" for name, count in list(counts.items())[:NAMES_LISTED]]
+    return ", ".join(named) + ", …" * (len(counts) > NAMES_LISTED)
 
 
 def _tabulate_columns() -> str:

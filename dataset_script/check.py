@@ -1,8 +1,8 @@
 """Looks a corpus over before anything is built: what is there, what was expected, what is odd.
 
-Every recording is read once and nothing is written. A figure that is not the expected one is
-marked, a fault is listed with its file and line, and neither is an error: a newer version of a
-corpus may well differ.
+Every recording and bio-signal is read once and nothing is written. A figure that is not the
+expected one is marked, a fault is listed with its file and line, and neither is an error: a newer
+version of a corpus may well differ.
 """
 
 import sys
@@ -21,6 +21,8 @@ from .files import CorpusFiles
 from .layout import EMOTIONS, LAYOUTS, ROLES
 from .records import KemdyCorpus
 from .report import BuildReport, Problem, describe_scripts
+from .signal_files import SIGNALS, find_signal_files, report_missing_files
+from .signals import list_segments
 
 HOURS_TOLERANCE = 0.05  # the expected figure has one decimal
 
@@ -87,6 +89,7 @@ def _check_corpus(config: str, files: CorpusFiles) -> dict[str, Any]:
         _count_annotations(corpus, report)
     if config == "kemdy19":
         _add_problems_of_listeners(files, report)
+    signals = _count_signals(corpus, files, report)
     expected = EXPECTATIONS[config] if report.synthetic is None else None
     return {
         "config": config,
@@ -101,7 +104,7 @@ def _check_corpus(config: str, files: CorpusFiles) -> dict[str, Any]:
                 "expected": figure.expected,
                 "differs": figure.differs,
             }
-            for figure in _compare(report, expected)
+            for figure in _compare(report, expected, signals)
         ],
         "scripts": report.scripts,
         "problems": [asdict(problem) for problem in report.problems],
@@ -132,8 +135,6 @@ def _count(annotation: Annotation, row: dict[str, Any], report: BuildReport) -> 
         "session": annotation.session,
         "dialogue": annotation.dialogue,
         "speaker": annotation.speaker,
-        "text_ko": "",  # translations are counted by a build alone
-        "text_en": "",
     }
     report.count_row({**row, **names}, annotation.ratings.emotions)
 
@@ -151,7 +152,25 @@ def _add_problems_of_listeners(files: CorpusFiles, report: BuildReport) -> None:
                 known.append(Problem(**fields))
 
 
-def _compare(report: BuildReport, expected: Expectation | None) -> list[Figure]:
+def _count_signals(corpus: KemdyCorpus, folder: CorpusFiles, report: BuildReport) -> dict[str, int]:
+    """Count pairs of wearer and segment with values by signal; {} if there are no bio-signals."""
+    from tqdm import tqdm
+
+    config = corpus.config
+    files = find_signal_files(config, folder, report)
+    if not files:
+        return {}
+    report_missing_files(config, files, corpus.annotations, report)
+    known = {annotation.segment_id for annotation in corpus.annotations}
+    counts = dict.fromkeys(SIGNALS[config], 0)
+    for file in tqdm(files, unit="signal file", disable=not sys.stderr.isatty()):
+        counts[file.signal] += len(list_segments(config, file, folder, report, known=known))
+    return counts
+
+
+def _compare(
+    report: BuildReport, expected: Expectation | None, signals: dict[str, int]
+) -> list[Figure]:
     labels = report.single_label_emotions
 
     def expect(name: str) -> Any:
@@ -174,7 +193,12 @@ def _compare(report: BuildReport, expected: Expectation | None) -> list[Figure]:
     several = Figure(
         "rows with several", report.multi_label_rows, expect("several_labels"), tolerance
     )
-    return [*figures, several, *_compare_sessions(report, expected)]
+    segments = expect("signal_segments") or {}
+    measured = [
+        Figure(f"segments with {signal}", found, segments.get(signal))
+        for signal, found in signals.items()
+    ]
+    return [*figures, several, *measured, *_compare_sessions(report, expected)]
 
 
 def _count_scripts(report: BuildReport) -> int:

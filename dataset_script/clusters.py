@@ -36,9 +36,10 @@ SMALLEST_GAP = 0.05  # of merge heights in [0, 1]; below it nothing is claimed o
 # Free dialogues of an invented corpus reach .11; its scripts, 45 % of the words replaced, .25.
 LEAST_SIMILARITY = 0.15  # cosine; if no two dialogues reach it, no script recurs
 
-# Actors replay a script in almost every session. One that few sessions play is a chance likeness:
-# of invented corpora with 35 % of the words replaced one was cut so, at a gap of .10.
-LEAST_SHARE = 0.5  # of the sessions
+# Actors replay a script in every session; a session may have lost a dialogue. A cluster that more
+# sessions lack is a chance likeness or half a script: of invented corpora some were cut so at a gap
+# of .10 and more.
+LEAST_SHARE = 0.9  # of the sessions
 
 Dialogue = tuple[int, str]  # session number and name of the dialogue
 
@@ -154,7 +155,7 @@ def cluster_scripts(texts: Mapping[Dialogue, str]) -> ScriptClusters:
     script = _name_clusters(dict(zip(dialogues, labels.tolist(), strict=True)))
     doubts = (_doubt_gap(gap) or _doubt_sizes(script)) if recurs else []
     doubts += [f"{clash}: the clusters are wrong." for clash in find_clashes(script)]
-    warnings = [*doubts, *_warn_of_sizes(script)]
+    warnings = doubts or _warn_of_sizes(script)
     empty = [dialogue for dialogue, text in zip(dialogues, spoken, strict=True) if not text]
     if empty:
         warnings.append(f"{len(empty)} dialogue(s) without any text, the first is {empty[0]}.")
@@ -303,7 +304,7 @@ def _doubt_gap(gap: float) -> list[str]:
 
 
 def _doubt_sizes(script: Mapping[Dialogue, str]) -> list[str]:
-    """Doubt scripts that only few sessions play."""
+    """Doubt scripts that too many sessions lack."""
     sessions = {session for session, _ in script}
     rare = {
         name: size
@@ -314,9 +315,9 @@ def _doubt_sizes(script: Mapping[Dialogue, str]) -> list[str]:
         return []
     first = min(rare)
     return [
-        f"{len(rare)} script(s) recur in less than half of the sessions, such as `{first}` in "
-        f"{rare[first]} of {len(sessions)}: a chance likeness and no script, so nothing is claimed "
-        "of any; give the scripts in a file."
+        f"{len(rare)} script(s) recur in some sessions only, such as `{first}` in {rare[first]} of "
+        f"{len(sessions)}: a chance likeness or a part of a script, so nothing is claimed of any; "
+        "give the scripts in a file."
     ]
 
 
@@ -324,11 +325,7 @@ def _warn_of_sizes(script: Mapping[Dialogue, str]) -> list[str]:
     """Name recurring scripts that some session lacks: a corpus of scripts plays all in each."""
     sessions = {session for session, _ in script}
     sizes = Counter(script.values())
-    partial = [
-        name
-        for name, size in sizes.items()
-        if max(2, LEAST_SHARE * len(sessions)) <= size < len(sessions)
-    ]
+    partial = [name for name, size in sizes.items() if 1 < size < len(sessions)]
     if not partial:
         return []
     first = min(partial)

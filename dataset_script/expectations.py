@@ -17,6 +17,8 @@ class Expectation:
         speakers: number of people.
         single_label: rows with one emotion, by emotion; the speaker's.
         several_labels: rows with more than one emotion.
+        signal_segments: pairs of a person and a segment with values, by bio-signal; a signal of
+            which nothing is known is not in it.
         label_tolerance: rows that the counts of labels leave out, as their names were in doubt.
         hours: length of all recordings, to one decimal.
         silent_wavs: recordings of nothing but zeros.
@@ -28,6 +30,7 @@ class Expectation:
     speakers: int
     single_label: dict[str, int]
     several_labels: int
+    signal_segments: dict[str, int]
     label_tolerance: int = 0
     hours: float | None = None
     silent_wavs: int | None = None
@@ -53,6 +56,7 @@ EXPECTATIONS = {
             "disgust": 395, "fear": 384,
         },
         several_labels=652,
+        signal_segments={"ECG": 18172, "EDA": 18051, "TEMP": 18044},
         label_tolerance=4,
         scripts=6,
     ),
@@ -70,6 +74,7 @@ EXPECTATIONS = {
             "disgust": 61, "fear": 43,
         },
         several_labels=634,
+        signal_segments={"EDA": 13381},
         hours=22.1,
         silent_wavs=10,
     ),

@@ -6,9 +6,11 @@ hidden files) is passed over.
 """
 
 import hashlib
+import io
 import os
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from .report import CorpusError
 
@@ -32,6 +34,9 @@ class CorpusFiles(Protocol):
 
     def read(self, name: str) -> bytes:
         """Return the bytes of one of `names`, or raise `UnreadableFileError`."""
+
+    def read_lines(self, name: str) -> Iterator[str]:
+        """Yield the lines of one of `names`; `UnreadableFileError` may come after some of them."""
 
     def fingerprint(self) -> str:
         """Return 16 hexadecimal digits that another content would not give."""
@@ -65,9 +70,15 @@ class CorpusFolder:
         try:
             return (self.root / name).read_bytes()
         except OSError as error:
-            raise UnreadableFileError(
-                f"cannot be read by this system ({error.strerror}): mend or replace it"
-            ) from error
+            raise _explain(error) from error
+
+    def read_lines(self, name: str) -> Iterator[str]:
+        """Yield the lines of one of `names`; `UnreadableFileError` may come after some of them."""
+        try:
+            with (self.root / name).open("rb") as file:
+                yield from decode_lines(file)
+        except OSError as error:
+            raise _explain(error) from error
 
     def fingerprint(self) -> str:
         """Hash names, sizes and times of all files: a corpus that changed gets another one.
@@ -100,6 +111,30 @@ class CorpusFolder:
             relative = Path(folder).relative_to(self.root)
             names += [(relative / name).as_posix() for name in files if not name.startswith(".")]
         return names
+
+
+def _explain(error: OSError) -> UnreadableFileError:
+    return UnreadableFileError(
+        f"cannot be read by this system ({error.strerror}): mend or replace it"
+    )
+
+
+def decode_lines(file: BinaryIO) -> Iterator[str]:
+    """Decode a text line by line, so that a large file needs no memory to speak of.
+
+    Args:
+        file: UTF-8 with any line ends, with a byte order mark or without.
+
+    Yields:
+        Each line with a newline at its end, but for the last if it has none.
+
+    Raises:
+        UnreadableFileError: at the first bytes that are not UTF-8.
+    """
+    try:
+        yield from io.TextIOWrapper(file, encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnreadableFileError(f"is not UTF-8 ({error.reason})") from error
 
 
 def fingerprint_file(path: str | Path) -> str:

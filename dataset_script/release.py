@@ -48,6 +48,7 @@ def build_release(
     *,
     config: str,
     translations: str | Path | None = None,
+    require_translations: bool = False,
     n_folds: int | None = None,
     keep_markers: bool = False,
     role: str = ROLES[0],
@@ -61,6 +62,8 @@ def build_release(
         output: the release; made if missing, its `config` replaced if it is there.
         config: which corpus it is, such as `kemdy20`.
         translations: JSON Lines of `{"id", "text_en"}`.
+        require_translations: refuse to build where a row with Korean text has no English, even
+            if it would be dropped for its recording.
         n_folds: number of folds over the sessions; by default that which a synthetic corpus was
             spoken for, else `DEFAULT_FOLDS`.
         keep_markers: leave transcribers' marks in `text_ko`.
@@ -73,9 +76,9 @@ def build_release(
         The report, as in `reports/<config>.json`.
 
     Raises:
-        CorpusError: if the corpus or the translations cannot be used, `output` holds something
-            that is no release, a synthetic corpus would share a release with a real one, or was
-            spoken for another number of folds.
+        CorpusError: if the corpus or the translations cannot be used, translations are missing and
+            required, `output` holds something that is no release, a synthetic corpus would share a
+            release with a real one, or was spoken for another number of folds.
         ValueError: if `n_folds` does not suit the number of sessions.
     """
     target = Path(output).expanduser().resolve()
@@ -92,6 +95,7 @@ def build_release(
             config_name=config,
             data_dir=str(corpus_dir),
             translations=None if translations is None else str(translations),
+            require_translations=require_translations,
             keep_markers=keep_markers,
             role=role,
             script_groups=None if script_groups is None else str(script_groups),

@@ -65,7 +65,8 @@ class BuildReport:
         multi_label_rows: rows with more than one emotion.
         silent_rows: rows whose wav holds nothing but zeros.
         missing_transcripts: rows without a readable transcript.
-        missing_translations: rows with Korean text and without English text.
+        missing_translations: rows with Korean text, marks apart, and without English text.
+        translation: what `TranslationFile.describe` returns; None without such a file.
         scripts: what `ScriptClusters.to_dict` returns; None before.
         problems: everything found, in the order in which it was found.
         notes: what is known of the corpora, costs nothing and is handled: spellings, silence, long
@@ -89,6 +90,7 @@ class BuildReport:
     silent_rows: int = 0
     missing_transcripts: int = 0
     missing_translations: int = 0
+    translation: dict[str, Any] | None = None
     scripts: dict[str, Any] | None = None
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
@@ -119,7 +121,6 @@ class BuildReport:
         self.rows_by_session[row["session"]] += 1
         self.multi_label_rows += len(names) > 1
         self.silent_rows += row["is_silent"]
-        self.missing_translations += bool(row["text_ko"]) and not row["text_en"]
 
     @property
     def rows_dropped(self) -> int:
@@ -153,6 +154,7 @@ class BuildReport:
             "silent_rows": self.silent_rows,
             "missing_transcripts": self.missing_transcripts,
             "missing_translations": self.missing_translations,
+            "translation": self.translation,
             "scripts": self.scripts,
             "problem_counts": self.count_problems(),
             "problems": [asdict(problem) for problem in self.problems],
@@ -213,9 +215,10 @@ def describe_scripts(scripts: dict[str, Any] | None) -> list[str]:
 
 
 def _describe_translations(report: dict[str, Any]) -> str:
-    if report["options"].get("translations") is None:
+    facts = report["translation"]
+    if facts is None:
         return "none given: `text_en` is empty in every row"
-    return f"{report['missing_translations']:,} missing"
+    return f"{report['missing_translations']:,} missing, {facts['flagged']:,} flagged"
 
 
 def _list_problems(problems: list[dict[str, Any]]) -> list[str]:

@@ -1,21 +1,14 @@
 """Bio-signals of both corpora by segment: EDA, TEMP, IBI and ECG, as far as they were recorded.
 
-The files have no column names. A line that belongs to an utterance ends with its Segment ID, any
-other line lacks that field; lines go together by this field alone, because the clocks of two
-wearers differ by minutes. Each person wore a device while both spoke, so one segment may have
-signals of two people. No model of this repository uses them.
-
-    KEMDy20/EDA/Session01/Sess01_script01_User001F.csv    start, rate, then value,time[,segment]
-    KEMDy20/IBI/…                                         start, then elapsed,value,time[,segment]
-    KEMDy19/EDA/Session01/Original/Sess01F.csv            value,elapsed,time[,segment]; TEMP too
-    KEMDy19/ECG/…                                         elapsed,value,time[,segment]
+`signal_files.py` says where they lie. Lines go together by their Segment ID alone, because the
+clocks of two wearers differ by minutes. Each person wore a device while both spoke, so one segment
+may have signals of two people. No model of this repository uses them.
 """
 
 import math
-import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pyarrow
 import pyarrow.parquet
@@ -23,46 +16,7 @@ import pyarrow.parquet
 from .files import CorpusFiles, UnreadableFileError
 from .layout import LAYOUTS
 from .report import BuildReport
-
-
-@dataclass(frozen=True)
-class SignalColumns:
-    """Where the fields of a line stand, from 0.
-
-    Attributes:
-        value: the measured value: µS for EDA, °C for TEMP, seconds for IBI, mV or a like unit for
-            ECG.
-        time: the wearer's clock, as it is written.
-        header_lines: lines before the first value.
-    """
-
-    value: int
-    time: int
-    header_lines: int
-
-    @property
-    def fields(self) -> int:
-        """Number of fields outside of an utterance; inside there is one more."""
-        return self.time + 1
-
-
-SIGNALS = {
-    "kemdy19": {
-        "ECG": SignalColumns(value=1, time=2, header_lines=0),
-        "EDA": SignalColumns(value=0, time=2, header_lines=0),
-        "TEMP": SignalColumns(value=0, time=2, header_lines=0),
-    },
-    "kemdy20": {
-        "EDA": SignalColumns(value=0, time=1, header_lines=2),
-        "IBI": SignalColumns(value=1, time=2, header_lines=1),
-        "TEMP": SignalColumns(value=0, time=1, header_lines=2),
-    },
-}
-
-FILE_NAMES = {
-    "kemdy19": re.compile(r"^Sess(?P<session>\d{2,})(?P<wearer>[FM])$"),
-    "kemdy20": re.compile(r"^Sess(?P<session>\d{2,})_script0[1-6]_(?P<wearer>User\d{3,}[FM])$"),
-}
+from .signal_files import SIGNALS, SignalFile, find_signal_files
 
 
 @dataclass(frozen=True)
@@ -98,28 +52,45 @@ def read_signals(
     Yields:
         The values of one segment in one file; segments without values do not occur.
     """
-    for name, signal, match in _find_files(config, folder, report):
-        try:
-            text = folder.read(name).decode("utf-8-sig")
-        except (UnreadableFileError, UnicodeDecodeError) as error:
-            message = f"the file is not readable ({error}); it was passed over"
-            report.add_problem("signal_file", name, message=message)
-            continue
-        session = int(match["session"])
-        wearer = f"Sess{session:02d}_{match['wearer']}"
-        lines = _read_lines(config, signal, name, text, report)
+    for file in find_signal_files(config, folder, report):
         grouped: dict[str, SegmentSignal] = {}
-        for written, value, time in lines:
-            segment_id = f"Sess{session:02d}_{written.partition('_')[2]}"
-            empty = SegmentSignal(segment_id, wearer, signal, [], [])
-            found = grouped.setdefault(segment_id, empty)
-            found.values.append(value)
-            found.times.append(time)
-        unknown = sorted(grouped.keys() - set(known))
-        if unknown:
-            message = f"{len(unknown)} segments are not in the data set, such as {unknown[0]!r}"
-            report.add_note("signal_segments", name, message=message)
-        yield from (found for found in grouped.values() if found.segment_id in known)
+        try:
+            for run in _read_runs(config, file, folder, report, known=known):
+                found = grouped.setdefault(run.segment_id, run)
+                if found is not run:
+                    found.values.extend(run.values)
+                    found.times.extend(run.times)
+        except UnreadableFileError as error:
+            _pass_over(file, error, report)
+            continue
+        yield from grouped.values()
+
+
+def list_segments(
+    config: str,
+    file: SignalFile,
+    folder: CorpusFiles,
+    report: BuildReport,
+    *,
+    known: Collection[str],
+) -> set[str]:
+    """Find out of which segments a file has values; no more than one segment is held at a time.
+
+    Args:
+        config: `kemdy19` or `kemdy20`.
+        file: one of `find_signal_files`.
+        folder: the files of the corpus.
+        report: takes what `read_signals` would report of the file.
+        known: Segment IDs of the data set.
+
+    Returns:
+        Those of `known` with at least one value; none if the file cannot be read to its end.
+    """
+    try:
+        return {run.segment_id for run in _read_runs(config, file, folder, report, known=known)}
+    except UnreadableFileError as error:
+        _pass_over(file, error, report)
+        return set()
 
 
 def write_signals(signals: Iterator[SegmentSignal], path: Path, *, config: str) -> dict[str, int]:
@@ -161,51 +132,102 @@ def write_signals(signals: Iterator[SegmentSignal], path: Path, *, config: str) 
     return counts
 
 
-def _find_files(
-    config: str, folder: CorpusFiles, report: BuildReport
-) -> Iterator[tuple[str, str, re.Match[str]]]:
-    """Name, signal and parts of the name of each signal file; copies are named and passed over."""
-    chosen: dict[tuple[str, str], str] = {}
-    # `Original` comes first: what folders beside it would hold is not known.
-    for name in sorted(folder.names, key=lambda name: ("/Original/" not in f"/{name}", name)):
-        path = PurePosixPath(name)
-        folders = [part.upper() for part in reversed(path.parts[:-1])]
-        signal = next((part for part in folders if part in SIGNALS[config]), None)
-        match = FILE_NAMES[config].match(path.stem)
-        if signal is None or match is None or path.suffix.lower() != ".csv":
-            continue
-        kept = chosen.setdefault((signal, path.stem), name)
-        if kept == name:
-            yield name, signal, match
-        else:
-            message = f"this copy was ignored, {kept} was read"
-            report.add_problem("duplicate_file", name, message=message)
+def _pass_over(file: SignalFile, error: UnreadableFileError, report: BuildReport) -> None:
+    message = f"the file {error}; it was passed over"
+    report.add_problem("signal_file", file.name, message=message)
 
 
-def _read_lines(
-    config: str, signal: str, name: str, text: str, report: BuildReport
-) -> list[tuple[str, float, str]]:
-    """Segment, value and time of each line inside an utterance; an empty file has none."""
-    columns = SIGNALS[config][signal]
-    found, bad = [], []
-    for number, line in enumerate(text.splitlines(), 1):
-        fields = [field.strip() for field in line.split(",")]
-        if number <= columns.header_lines or not any(fields):
-            continue
-        if len(fields) not in (columns.fields, columns.fields + 1):
-            bad.append(number)
-        elif len(fields) == columns.fields or not fields[-1]:
+class _FileFindings:
+    """Reads the Segment IDs of one file, and keeps what is wrong with them and with its lines."""
+
+    def __init__(self, config: str, file: SignalFile) -> None:
+        self._pattern = LAYOUTS[config].segment_id
+        self._file = file
+        self._foreign: tuple[int, str] | None = None
+        self._first_bad, self._bad = 0, 0
+        self._unknown: set[str] = set()
+
+    def read(self, written: str, *, line: int) -> str | None:
+        """The segment in the session of the file's name; "" if none is named, None if no ID."""
+        match = self._pattern.match(written)
+        if match is None:
+            return None if written else ""
+        if int(match["session"]) != self._file.session and self._foreign is None:
+            self._foreign = (line, written)
+        return f"Sess{self._file.session:02d}_{written.partition('_')[2]}"
+
+    def add_bad(self, line: int) -> None:
+        self._first_bad = self._first_bad or line
+        self._bad += 1
+
+    def add_unknown(self, segment_id: str) -> None:
+        self._unknown.add(segment_id)
+
+    def report(self, report: BuildReport) -> None:
+        """Say once a file what was passed over and what was read as something else."""
+        name = self._file.name
+        if self._bad:
+            message = f"{self._bad} lines from here are no values; they were passed over"
+            report.add_problem("signal_lines", name, line=self._first_bad, message=message)
+        if self._foreign is not None:
+            line, written = self._foreign
+            message = (
+                f"{written!r} names another session than the file; all IDs of the file were read "
+                f"as of session {self._file.session}"
+            )
+            report.add_note("signal_prefix", name, line=line, message=message)
+        if self._unknown:
+            message = (
+                f"{len(self._unknown)} segments are not in the data set, such as "
+                f"{min(self._unknown)!r}"
+            )
+            report.add_note("signal_segments", name, message=message)
+
+
+def _read_runs(
+    config: str,
+    file: SignalFile,
+    folder: CorpusFiles,
+    report: BuildReport,
+    *,
+    known: Collection[str],
+) -> Iterator[SegmentSignal]:
+    """Yield lines of one known segment that follow each other; a segment may have several runs.
+
+    A file may have millions of lines: no more is done for one than must be.
+    """
+    columns = SIGNALS[config][file.signal]
+    findings = _FileFindings(config, file)
+    run = SegmentSignal("", file.wearer, file.signal, [], [])
+    written, segment_id, is_known = "", "", False
+    for number, line in enumerate(folder.read_lines(file.name), 1):
+        fields = line.split(",")
+        if len(fields) == columns.fields or number <= columns.header_lines:
             continue  # between two utterances
+        if len(fields) != columns.fields + 1:
+            if line.strip(", \r\n"):
+                findings.add_bad(number)
+            continue
+        if fields[-1] != written:
+            if run.values:
+                yield run
+            written = fields[-1]
+            segment_id = findings.read(written.strip(), line=number)
+            run = SegmentSignal(segment_id or "", file.wearer, file.signal, [], [])
+            is_known = segment_id in known
+        if segment_id == "":
+            continue
+        value = _read_value(fields[columns.value])
+        if value is None or segment_id is None:
+            findings.add_bad(number)
+        elif is_known:
+            run.values.append(value)
+            run.times.append(fields[columns.time].strip())
         else:
-            value = _read_value(fields[columns.value])
-            if value is None or not LAYOUTS[config].segment_id.match(fields[-1]):
-                bad.append(number)
-            else:
-                found.append((fields[-1], value, fields[columns.time]))
-    if bad:
-        message = f"{len(bad)} lines from here are no values; they were passed over"
-        report.add_problem("signal_lines", name, line=bad[0], message=message)
-    return found
+            findings.add_unknown(segment_id)
+    if run.values:
+        yield run
+    findings.report(report)
 
 
 def _read_value(field: str) -> float | None:

@@ -15,6 +15,9 @@ from kemer.evaluation import LOSS_NAME, SCORE_NAMES
 
 SAMPLERS = ("inverse_frequency", "uniform")
 
+VARIANTS_OF = "text_en"
+"""The column of text that has variants in a release."""
+
 REQUIRED_SETTINGS = {
     "remove_unused_columns": (False, "the collator reads the raw columns"),
     "label_names": (
@@ -105,6 +108,13 @@ class DataArguments:
     text_column: str = field(
         default="text_en", metadata={"help": "Column that the text encoder reads."}
     )
+    text_variants: bool = field(
+        default=False,
+        metadata={
+            "help": "Draw one of the English renderings for each training utterance anew in each "
+            "epoch, seeded; held-out rows always read `text_column`."
+        },
+    )
     max_train_seconds: float | None = field(
         default=None,
         metadata={"help": "Cut training utterances to their first seconds; never held-out ones."},
@@ -117,6 +127,11 @@ class DataArguments:
             )
         if self.fold < 0:
             raise ValueError(f"`fold` is {self.fold}; folds are numbered from 0.")
+        if self.text_variants and self.text_column != VARIANTS_OF:
+            raise ValueError(
+                f"`text_variants` is true and `text_column` is {self.text_column!r}; only "
+                f"{VARIANTS_OF!r} has variants: read that column, or leave `text_variants` out."
+            )
         if self.max_train_seconds is not None and self.max_train_seconds <= 0.1:
             raise ValueError(
                 f"`max_train_seconds` is {self.max_train_seconds}; it must be more than 0.1."

@@ -50,12 +50,15 @@ class UtteranceDataset(torch.utils.data.Dataset):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         row = self.rows[int(index)]
+        return self._prepare(row, text=row[self.text_column])
+
+    def _prepare(self, row: dict[str, Any], *, text: str) -> dict[str, Any]:
         samples = _decode(row)
         if self.max_seconds is not None:
             samples = samples[: int(self.max_seconds * SAMPLING_RATE)]
         return {
             "audio": samples,
-            "text": row[self.text_column],
+            "text": text,
             "labels": multi_hot(row["emotions"]),
             "valence_arousal_labels": [row["valence"], row["arousal"]],
         }

@@ -32,6 +32,7 @@ REQUIRED_COLUMNS = (
     "valence",
     "arousal",
 )
+VARIANTS_COLUMN = "text_en_variants"
 SYNTHETIC_MARKER = "synthetic.json"
 
 
@@ -63,8 +64,8 @@ def load_split(arguments: DataArguments, *, reads_text: bool) -> Split:
         the split.
 
     Raises:
-        ValueError: if the dataset, its folds or a column is missing, if the fold is not in the
-            file, gives a session no role or a role no rows, or if a speaker is in two roles.
+        ValueError: if the dataset, its folds, a column or a text is missing, if the fold is not in
+            the file, gives a session no role or a role no rows, or if a speaker is in two roles.
     """
     rows = _load_rows(arguments)
     folds_file = _find_folds_file(arguments)
@@ -89,6 +90,8 @@ def load_split(arguments: DataArguments, *, reads_text: bool) -> Split:
             )
     if reads_text:
         _refuse_without_text(chosen["train"], arguments)
+    if arguments.text_variants:
+        _refuse_without_variants(chosen["train"], arguments)
     by_role = frame.groupby("role")["session"]
     return Split(
         rows=chosen,
@@ -177,6 +180,17 @@ def _refuse_without_text(rows: Dataset, arguments: DataArguments) -> None:
             f"`text_column` {arguments.text_column!r} is empty in every training row of "
             f"{arguments.dataset!r}; build the dataset with `--translations`, or train without "
             "text (`text_encoder: none`)."
+        )
+
+
+def _refuse_without_variants(rows: Dataset, arguments: DataArguments) -> None:
+    """Raise ValueError unless some training row has a variant to draw."""
+    has_column = VARIANTS_COLUMN in rows.column_names
+    if not has_column or not any(rows[VARIANTS_COLUMN]):
+        fault = "is empty in every training row" if has_column else "is no column"
+        raise ValueError(
+            f"`text_variants` is true, but `{VARIANTS_COLUMN}` {fault} of {arguments.dataset!r}; "
+            "build the dataset from translations with variants, or leave `text_variants` out."
         )
 
 

@@ -9,10 +9,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from transformers import ProgressCallback, Trainer, TrainerCallback
+from transformers import (
+    ProgressCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
 from kemer.arguments import KemerTrainingArguments, RunPaths
@@ -20,6 +28,7 @@ from kemer.batches import UtteranceCollator, UtteranceDataset
 from kemer.data import Split
 from kemer.evaluation import ValidationScores
 from kemer.progress import EpochProgress
+from kemer.variants import VariantDataset
 from modeling_kemer import KemerModel
 from processing_kemer import KemerProcessor
 
@@ -96,6 +105,28 @@ class UtteranceSampler(torch.utils.data.Sampler[int]):
         return torch.cat([full[index] for index in order] + rest)
 
 
+class NumberedSampler(torch.utils.data.Sampler[tuple[int, int]]):
+    """Hands out each row with the number of its epoch, as `VariantDataset` takes it.
+
+    Args:
+        sampler: what chooses the rows.
+    """
+
+    def __init__(self, sampler: UtteranceSampler) -> None:
+        self.sampler = sampler
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose rows are drawn next."""
+        self.sampler.set_epoch(epoch)
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        epoch = self.sampler.epoch
+        return ((index, epoch) for index in self.sampler)
+
+
 def inverse_frequency_weights(labels: np.ndarray) -> np.ndarray:
     """Return weights under which every emotion is drawn equally often (paper's implementation).
 
@@ -121,8 +152,21 @@ def inverse_frequency_weights(labels: np.ndarray) -> np.ndarray:
 class KemerTrainer(Trainer):
     """transformers' Trainer; only the choice of training rows is ours."""
 
-    def _get_train_sampler(self, train_dataset: UtteranceDataset | None = None) -> UtteranceSampler:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.train_sampler: UtteranceSampler | NumberedSampler | None = None
+        self.add_callback(TellEpoch(self))
+
+    def _get_train_sampler(
+        self, train_dataset: UtteranceDataset | None = None
+    ) -> UtteranceSampler | NumberedSampler:
         dataset = self.train_dataset if train_dataset is None else train_dataset
+        sampler = self._make_sampler(dataset)
+        numbered = isinstance(dataset, VariantDataset)
+        self.train_sampler = NumberedSampler(sampler) if numbered else sampler
+        return self.train_sampler
+
+    def _make_sampler(self, dataset: UtteranceDataset) -> UtteranceSampler:
         balanced = self.args.sampler == "inverse_frequency"
         return UtteranceSampler(
             seed=self.args.seed,
@@ -133,6 +177,26 @@ class KemerTrainer(Trainer):
         )
 
 
+class TellEpoch(TrainerCallback):
+    """Tells the sampler its epoch where nobody else does.
+
+    accelerate (1.15) does not reach it in a run of several processes that is resumed within an
+    epoch, which would draw the rows of epoch 0 again.
+
+    Args:
+        trainer: the trainer whose sampler is told.
+    """
+
+    def __init__(self, trainer: KemerTrainer) -> None:
+        self.trainer = trainer
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Before the first row of an epoch is drawn."""
+        self.trainer.train_sampler.set_epoch(int(state.epoch))
+
+
 def build_trainer(
     model: KemerModel,
     processor: KemerProcessor,
@@ -140,6 +204,7 @@ def build_trainer(
     split: Split,
     arguments: KemerTrainingArguments,
     text_column: str,
+    text_variants: bool,
     max_train_seconds: float | None,
     callbacks: list[TrainerCallback] | None = None,
 ) -> KemerTrainer:
@@ -151,6 +216,7 @@ def build_trainer(
         split: the rows of one fold; test rows are left alone.
         arguments: how to train.
         text_column: column that the text encoder reads.
+        text_variants: draw the text of training utterances among its variants instead.
         max_train_seconds: training utterances are cut to their first seconds; None keeps them.
         callbacks: further callbacks of the Trainer.
 
@@ -166,8 +232,10 @@ def build_trainer(
             speech=model.config.speech_config is not None,
             text=model.config.text_config is not None,
         ),
-        train_dataset=UtteranceDataset(
-            train, text_column=text_column, max_seconds=max_train_seconds
+        train_dataset=(
+            VariantDataset(train, seed=arguments.seed, max_seconds=max_train_seconds)
+            if text_variants
+            else UtteranceDataset(train, text_column=text_column, max_seconds=max_train_seconds)
         ),
         eval_dataset=UtteranceDataset(validation, text_column=text_column),
         compute_metrics=ValidationScores(

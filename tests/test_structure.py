@@ -16,7 +16,7 @@ from evaluate_metric import evaluate_metric
 ROOT = Path(__file__).resolve().parent.parent
 REMOTE_CODE = sorted(path.stem for path in ROOT.glob("*_kemer.py"))
 OURS = {"train", "kemer", "dataset_script", "evaluate_metric", "examples", "demo_encoders"}
-OURS |= {"tests", *REMOTE_CODE}
+OURS |= {"benchmarks", "tests", *REMOTE_CODE}
 
 MAY_IMPORT = {
     "train": {"kemer"},
@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "dataset_script": {"dataset_script"},
     "evaluate_metric": {"evaluate_metric"},
     "examples": set(),
+    "benchmarks": {"benchmarks", "dataset_script", "kemer", *REMOTE_CODE},
     **{name: set(REMOTE_CODE) for name in REMOTE_CODE},
 }
 """What each part may import of ours; arrows go one way."""
@@ -41,9 +42,11 @@ HOSTS = re.compile(r"(?i)\b(?:pypi\.org|pythonhosted|artifactory|nexus|jfrog|ind
 def files(folder: Path = ROOT) -> Iterator[Path]:
     """Yield the files of the repository, without what was built or installed into it."""
     for path in sorted(folder.iterdir()):
+        if path.name in NOT_OURS:  # `.git` is a file in a worktree
+            continue
         if path.is_file():
             yield path
-        elif path.name not in NOT_OURS and not (path / "pyvenv.cfg").exists():
+        elif not (path / "pyvenv.cfg").exists():
             yield from files(path)
 
 

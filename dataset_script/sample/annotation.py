@@ -25,23 +25,25 @@ INEXACT_SHARE = 0.5  # turns of KEMDy19 whose annotated length is not the wav's
 INEXACT = (0.1, 2.0)  # seconds too long, from and to
 
 
-def write_annotation(corpus: Path, session: Session, durations: np.ndarray) -> None:
+def write_annotation(corpus: Path, session: Session, durations: np.ndarray) -> np.ndarray:
     """Write the annotation of a session.
 
     Args:
         corpus: folder of the corpus.
         session: the session.
         durations: lengths of its wavs in seconds, `(turns,)`.
+
+    Returns:
+        Start and end of each turn in its dialogue in seconds, `(turns, 2)`.
     """
     folder = corpus / "annotation"
     folder.mkdir(exist_ok=True)
     if isinstance(session, ActedSession):
-        _write_kemdy19(folder, session, durations)
-    else:
-        _write_kemdy20(folder, session, durations)
+        return _write_kemdy19(folder, session, durations)
+    return _write_kemdy20(folder, session, durations)
 
 
-def _write_kemdy20(folder: Path, session: Session, durations: np.ndarray) -> None:
+def _write_kemdy20(folder: Path, session: Session, durations: np.ndarray) -> np.ndarray:
     starts = _start_times(session, durations, overlap_share=OVERLAP_SHARE)
     rows = []
     for turn, name in enumerate(session.segment_ids):
@@ -49,9 +51,10 @@ def _write_kemdy20(folder: Path, session: Session, durations: np.ndarray) -> Non
         answers = answer_cells(session.votes[turn], session.ratings[turn])
         rows.append([turn + 1, *times, name, *answers])
     _write_csv(folder / f"Sess{session.number:02d}_eval.csv", [*KEMDY20_HEADER, *rows])
+    return np.stack([starts, starts + durations], axis=1)
 
 
-def _write_kemdy19(folder: Path, session: ActedSession, durations: np.ndarray) -> None:
+def _write_kemdy19(folder: Path, session: ActedSession, durations: np.ndarray) -> np.ndarray:
     rng = np.random.default_rng([session.number, 19])
     inexact = rng.random(len(durations)) < INEXACT_SHARE
     lengths = durations + np.where(inexact, rng.uniform(*INEXACT, len(durations)), 0)
@@ -69,6 +72,7 @@ def _write_kemdy19(folder: Path, session: ActedSession, durations: np.ndarray) -
         _write_csv(
             folder / f"Session{session.number:02d}_{gender}_res.csv", [*KEMDY19_HEADER, *rows]
         )
+    return np.stack([starts, starts + lengths], axis=1)
 
 
 def answer_cells(votes: np.ndarray, ratings: np.ndarray) -> list[object]:

@@ -3,7 +3,7 @@
 Each fault is planted once, in the first session (foreign user numbers: in the last one), and
 `anomalies.json` beside the corpus holds one entry for each: its kind, its file, its line, and
 whether a look over the corpus is to name it. Those that are not to be named must be read without a
-word, such as other line ends or a tie between emotions.
+word, such as other line ends or a tie between emotions. `signal_anomalies` spoils the bio-signals.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import numpy as np
 import soundfile
 
 from ..layout import LAYOUTS, SAMPLING_RATE
+from ..signal_files import SIGNALS
+from .signal_anomalies import rename_wearers, spoil_signals
 
 ANOMALIES_FILE = "anomalies.json"
 RENAMED_ROOT = "renamed"  # folders that a user unpacked the corpus into
@@ -53,7 +55,7 @@ def plant_anomalies(corpus: Path, layout: str) -> list[Anomaly]:
     """Spoil a freshly written sample corpus with one of every known fault.
 
     Args:
-        corpus: its folder, which is changed.
+        corpus: its folder, which is changed; it may be without bio-signals.
         layout: `kemdy20` or `kemdy19`.
 
     Returns:
@@ -74,6 +76,7 @@ def plant_anomalies(corpus: Path, layout: str) -> list[Anomaly]:
     else:
         planter.plant_in_kemdy19()
     planter.write_annotation()
+    planter.plant_in_signals()
     planter.add_system_files()
     planter.move_root()
     rows = [asdict(anomaly) for anomaly in planter.planted]
@@ -111,6 +114,8 @@ class _Planter:
             for name, after in renamed.items():
                 content = content.replace(name, after)
             text.write_text(content, encoding="utf-8")
+        session = int(LAYOUTS[self._layout].annotation_name.match(path.name)["session"])
+        rename_wearers(self._corpus, session, new)
         self._add("foreign_users", path, named=False)
         self._add("same_gender_pair", path, named=False)
 
@@ -208,6 +213,11 @@ class _Planter:
             for kind in ("byte_order_mark", "windows_line_ends", "other_blank_cells"):
                 self._add(kind, self._annotation(name), named=False)
 
+    def plant_in_signals(self) -> None:
+        """What is wrong with files of bio-signals, if the corpus has any."""
+        if (self._corpus / "EDA").is_dir():
+            spoil_signals(self._corpus, self._layout, self._add)
+
     def add_system_files(self) -> None:
         """Leave what an archiver leaves beside the files: `__MACOSX` and `._name`."""
         path = self._annotation()
@@ -218,11 +228,12 @@ class _Planter:
             self._add("system_file", place, named=False)
 
     def move_root(self) -> None:
-        """Nest annotation and recordings in folders of other names."""
+        """Nest annotation, recordings and bio-signals in folders of other names."""
         root = Path(RENAMED_ROOT, NESTED_ROOT)
         (self._corpus / root).mkdir(parents=True)
-        for name in ("annotation", "wav"):
-            (self._corpus / name).rename(self._corpus / root / name)
+        for name in ("annotation", "wav", *SIGNALS[self._layout]):
+            if (self._corpus / name).is_dir():
+                (self._corpus / name).rename(self._corpus / root / name)
         self.planted = [
             Anomaly(found.kind, (root / found.file).as_posix(), found.line, found.is_named)
             for found in self.planted

@@ -42,10 +42,13 @@ class SampleOptions:
         parameters: the generative model.
         layout: one of `LAYOUTS`: the corpus whose form is written.
         anomalies: plant the known faults of the delivered corpora (`anomalies`).
+        bio: write bio-signals (`signals`); anomalies need them and write them in any case.
+        recordings: speak the lines; without them there is no wav and lengths are drawn.
 
     Raises:
-        ValueError: if a number is too small, the layout is unknown, or the voices cannot be dealt
-            (`deal_voices`); sessions of KEMDy19 need a man's and a woman's.
+        ValueError: if a number is too small, the layout is unknown, the voices cannot be dealt
+            (`deal_voices`), or anomalies are to be planted in recordings that are not to be
+            written; sessions of KEMDy19 need a man's and a woman's voice.
     """
 
     sessions: int = 8
@@ -57,6 +60,8 @@ class SampleOptions:
     parameters: Parameters = field(default_factory=Parameters)
     layout: str = LAYOUTS[0]
     anomalies: bool = False
+    bio: bool = False
+    recordings: bool = True
 
     def __post_init__(self) -> None:
         for name, least in (("sessions", 1), ("turns", 1), ("folds", 1), ("seed", 0)):
@@ -67,6 +72,11 @@ class SampleOptions:
         pools = deal_voices(self.voices, self.folds)
         if self.layout == "kemdy19":
             _refuse_one_gender(pools)
+        if self.anomalies and not self.recordings:
+            raise ValueError(
+                "`recordings` is False and `anomalies` is True, and some anomalies are in "
+                "recordings: leave out `--without-wav` or `--anomalies`."
+            )
         if self.anomalies and self.turns < LEAST_TURNS_WITH_ANOMALIES:
             raise ValueError(
                 f"`turns` is {self.turns}; with `anomalies` it must be "
@@ -77,6 +87,11 @@ class SampleOptions:
                 f"`sessions` is {self.sessions}; with `anomalies` it must be "
                 f"{MOST_SESSIONS_WITH_ANOMALIES} or less."
             )
+
+    @property
+    def has_bio(self) -> bool:
+        """Whether the corpus has bio-signals, asked for or to be spoilt."""
+        return self.bio or self.anomalies
 
 
 def _refuse_one_gender(pools: list[tuple[str, ...]]) -> None:

@@ -1,7 +1,7 @@
 """Writes the sample corpus to disk in the exact layout of KEMDy20 or KEMDy19, with translations.
 
-Last step of the sample corpus. Annotation, wavs and transcripts are written; the folders of
-bio-signals that the corpora have besides (EDA, TEMP, IBI or ECG) are not.
+Last step of the sample corpus: annotation, wavs and transcripts, and bio-signals if they are asked
+for. Without recordings nothing is spoken, and the annotation has lengths that are drawn.
 
 The corpus is written into a fresh folder beside its place and takes that place by a rename at the
 end: whatever goes wrong, an older corpus stays whole.
@@ -25,6 +25,7 @@ from ..layout import (
     TRANSCRIPT_ENCODING_KEMDY20,
 )
 from ..replacement import replace_folder
+from ..signal_files import SIGNALS
 from .acted import ActedSession, draw_acted_session
 from .annotation import write_annotation
 from .anomalies import ANOMALIES_FILE, RENAMED_ROOT, plant_anomalies
@@ -34,6 +35,7 @@ from .lexicon import EVENTS, Lexicon, load_lexicon
 from .parameters import PROSODY
 from .scripts import draw_scripts
 from .session import SampleOptions, Session, draw_session
+from .signals import write_bio_signals
 from .speech import deliver, refuse_unknown_voices, speak
 
 CONTEXTUAL_FILE = "translations_contextual.jsonl"
@@ -48,10 +50,15 @@ CORPUS_ENTRIES = (
     SYNTHETIC_MARKER,
 )
 """All that a sample corpus holds; a folder with anything else is not replaced."""
+BIO_ENTRIES = tuple(sorted({signal for signals in SIGNALS.values() for signal in signals}))
+"""What a corpus with bio-signals holds besides."""
 SPOILT_ENTRIES = (ANOMALIES_FILE, RENAMED_ROOT)
 """What a corpus with planted anomalies holds besides."""
 
 TRANSCRIPT_ENCODINGS = {"kemdy20": TRANSCRIPT_ENCODING_KEMDY20, "kemdy19": "utf-8"}
+
+DURATION_STREAM = 16  # apart from the other random streams of a session
+SECONDS_PER_CHARACTER = (0.12, 0.2)  # of a line that is not spoken, from and to
 
 
 def write_sample_corpus(directory: str | Path, options: SampleOptions) -> int:
@@ -72,15 +79,17 @@ def write_sample_corpus(directory: str | Path, options: SampleOptions) -> int:
     """
     directory = Path(directory).expanduser().resolve()  # a rename takes no `.` and no link
     _refuse_other_content(directory)
-    refuse_unknown_voices(options.voices)
+    if options.recordings:
+        refuse_unknown_voices(options.voices)
     lexicon = load_lexicon(options.lexicon)
     bias = calibrate_neutral(options.parameters, tabulate_consensus(options.parameters))
     sessions = _draw_sessions(options, lexicon, neutral_bias=bias)
     total = sum(len(session.turns) for session in sessions)
     with replace_folder(directory) as corpus:
-        with tqdm(total=total, desc="speaking", unit="utterance") as progress:
+        doing = "speaking" if options.recordings else "writing"
+        with tqdm(total=total, desc=doing, unit="utterance") as progress:
             for session in sessions:
-                _write_session(corpus, session, progress)
+                _write_session(corpus, session, options, progress)
         _write_translations(corpus, sessions)
         _write_truth(corpus, sessions)
         _write_marker(corpus, options)
@@ -112,7 +121,8 @@ def _refuse_other_content(directory: Path) -> None:
             f"`{directory}` exists and is not a sample corpus (no `{SYNTHETIC_MARKER}` in it); "
             "choose another folder, or remove it."
         )
-    foreign = [name for name in names if name not in (*CORPUS_ENTRIES, *SPOILT_ENTRIES)]
+    own = {*CORPUS_ENTRIES, *BIO_ENTRIES, *SPOILT_ENTRIES}
+    foreign = [name for name in names if name not in own]
     if foreign:
         raise ValueError(
             f"`{directory}` holds `{foreign[0]}`, which is no part of a sample corpus and would be "
@@ -120,20 +130,37 @@ def _refuse_other_content(directory: Path) -> None:
         )
 
 
-def _write_session(corpus: Path, session: Session, progress: tqdm) -> None:
-    """Write a session's sound, transcripts and annotation."""
-    encoding = TRANSCRIPT_ENCODINGS[session.corpus]
+def _write_session(corpus: Path, session: Session, options: SampleOptions, progress: tqdm) -> None:
+    """Write a session's transcripts, sound, annotation and bio-signals."""
+    _write_transcripts(corpus, session)
+    if options.recordings:
+        durations = _write_recordings(corpus, session, progress)
+    else:
+        durations = _draw_durations(session, options.seed)
+        progress.update(len(durations))
+    times = write_annotation(corpus, session, durations)
+    if options.has_bio:
+        write_bio_signals(corpus, session, times, seed=options.seed)
+
+
+def _write_transcripts(corpus: Path, session: Session) -> None:
+    """Write the transcripts, and make the folders that the wavs go into too."""
     stems = [corpus / session.stem(turn) for turn in range(len(session.turns))]
     for folder in {stem.parent for stem in stems}:
         folder.mkdir(parents=True)
+    for stem, line in zip(stems, session.lines, strict=True):
+        text = line + "\n"
+        stem.with_suffix(".txt").write_bytes(text.encode(TRANSCRIPT_ENCODINGS[session.corpus]))
+
+
+def _write_recordings(corpus: Path, session: Session, progress: tqdm) -> np.ndarray:
+    """Speak a session; returns the lengths in seconds, `(turns,)`."""
 
     def write(turn: int) -> int:
         delivery = deliver(session.speakers[turn].voice, session.prosody[turn])
         samples = speak(session.lines[turn], delivery)
-        wav = stems[turn].with_suffix(".wav")
+        wav = (corpus / session.stem(turn)).with_suffix(".wav")
         soundfile.write(wav, samples, SAMPLING_RATE, subtype="PCM_16")
-        text = session.lines[turn] + "\n"
-        wav.with_suffix(".txt").write_bytes(text.encode(encoding))
         return len(samples)
 
     lengths = []
@@ -141,8 +168,15 @@ def _write_session(corpus: Path, session: Session, progress: tqdm) -> None:
         for length in pool.map(write, range(len(session.turns))):
             lengths.append(length)
             progress.update()
-    durations = np.array(lengths) / SAMPLING_RATE
-    write_annotation(corpus, session, durations)
+    return np.array(lengths) / SAMPLING_RATE
+
+
+def _draw_durations(session: Session, seed: int) -> np.ndarray:
+    """Draw how long lines would take that nobody speaks, in seconds, `(turns,)`."""
+    rng = np.random.default_rng([seed, session.number, DURATION_STREAM])
+    lengths = np.array([len(line) for line in session.lines])
+    samples = lengths * rng.uniform(*SECONDS_PER_CHARACTER, len(lengths)) * SAMPLING_RATE
+    return samples.round() / SAMPLING_RATE
 
 
 def _write_translations(corpus: Path, sessions: list[Session]) -> None:
@@ -183,6 +217,8 @@ def _write_marker(corpus: Path, options: SampleOptions) -> None:
         # A corpus of KEMDy20 was written before there was another; its bytes stay what they were.
         **({} if options.layout == "kemdy20" else {"layout": options.layout}),
         **({"anomalies": True} if options.anomalies else {}),
+        **({"bio": True} if options.has_bio else {}),
+        **({} if options.recordings else {"recordings": False}),
         "sessions": options.sessions,
         "turns": options.turns,
         "seed": options.seed,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from ..archive import open_files
@@ -14,7 +15,7 @@ from .audit import without_context
 from .dialogues import Dialogue, read_dialogues
 from .estimate import Estimate
 from .options import RESPONSE_FORMATS, ContextOptions, ReportOptions, TranslationOptions
-from .prices import load_price, price_date
+from .prices import Price, load_price, price_date
 from .prompts import prompt_version
 from .quality import write_report
 from .run import Outcome, Server, audit, estimate, estimate_audit, translate
@@ -102,8 +103,10 @@ def run(args: argparse.Namespace) -> int:
     if report.audit:
         without_context(options)  # refused before anything is read
     server = Server(args.base_url, batch=args.batch)
-    price = load_price(options.model, path=args.prices, batch=args.batch)
-    live_price = load_price(options.model, path=args.prices)  # what an audit pays
+    price = _read_price(args, server)
+    live_price = _read_price(args, replace(server, batch=False))  # what an audit pays
+    if not args.dry_run:
+        server.read_key()  # before anything is read or written
     dialogues, is_synthetic = _open_dialogues(args)
     path = args.store or args.output.with_name(args.output.name + ".store")
     if args.dry_run and not path.is_file():
@@ -118,7 +121,6 @@ def run(args: argparse.Namespace) -> int:
             print(_describe_audit(again, expected, is_priced=live_price is not None))
         if args.dry_run:
             return 0
-        server.read_key()
         print(_describe_privacy(jobs, server), flush=True)
         outcome = translate(
             lambda: dialogues,
@@ -168,6 +170,13 @@ def _read_options(args: argparse.Namespace) -> TranslationOptions:
         timeout=args.timeout,
         max_cost=args.max_cost,
     )
+
+
+def _read_price(args: argparse.Namespace, server: Server) -> Price | None:
+    """The price of the model: OpenAI's at OpenAI, nothing on this machine, else what is given."""
+    if args.prices is None and server.base_url is not None:
+        return Price(0.0, 0.0, 0.0) if server.is_here else None
+    return load_price(args.model, path=args.prices, batch=server.batch)
 
 
 def _open_dialogues(args: argparse.Namespace) -> tuple[list[Dialogue], bool]:

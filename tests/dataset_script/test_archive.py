@@ -184,3 +184,20 @@ def test_the_fingerprint_follows_the_content(tmp_path):
             archive.writestr(zipfile.ZipInfo("x.wav", (2020, 1, 1, 0, 0, 0)), content)
         prints.add(ZipCorpus(tmp_path / "a.zip").fingerprint())
     assert len(prints) == 2
+
+
+def test_lines_of_a_member_are_those_of_its_file_and_faults_are_its_own_error(tmp_path):
+    text = "1,2\r\n" * 50_000 + "가"
+    names = ("good.csv", "cut.csv", "secret.csv")
+    archive = pack(tmp_path / "a.zip", [(name, text.encode()) for name in names])
+    spoil(archive, "cut.csv")
+    set_flags(archive, "secret.csv", 0x1)
+    corpus = ZipCorpus(archive)
+    (tmp_path / "good.csv").write_bytes(text.encode())
+    assert list(corpus.read_lines("good.csv")) == list(
+        CorpusFolder(tmp_path).read_lines("good.csv")
+    )
+    with pytest.raises(UnreadableFileError, match="cannot be unpacked"):
+        list(corpus.read_lines("cut.csv"))
+    with pytest.raises(UnreadableFileError, match="is encrypted"):
+        list(corpus.read_lines("secret.csv"))

@@ -12,8 +12,8 @@ from .corpus_files import make_segments, make_segments19, write_corpus, write_co
 
 COLUMNS = (
     "id corpus session dialogue turn speaker gender audio duration text_ko text_ko_raw text_en "
-    "emotions emotion_votes valence arousal valence_std arousal_std is_silent style "
-    "script is_scripted role"
+    "text_en_variants emotions emotion_votes valence arousal valence_std arousal_std is_silent "
+    "style script is_scripted role"
 ).split()
 
 
@@ -57,6 +57,7 @@ def test_a_row_holds_what_the_corpus_holds(corpus, tmp_path):
         "text_ko": "잘했다.",
         "text_ko_raw": "l/ 잘했다.",
         "text_en": "",
+        "text_en_variants": [],
         "emotions": [EMOTIONS.index("neutral"), EMOTIONS.index("sad")],
         "valence": 1.5,
         "arousal": 2.0,
@@ -80,6 +81,97 @@ def test_votes_stand_in_class_order(corpus, tmp_path):
 def test_markers_stay_when_asked_for(corpus, tmp_path):
     dataset, builder = _build(corpus, tmp_path / "cache", keep_markers=True)
     assert dataset[0]["text_ko"] == "l/ 잘했다." and builder.report.options["keep_markers"]
+
+
+def _write_translations(path, *entries):
+    path.write_text("".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries))
+    return str(path)
+
+
+def test_other_renderings_stand_beside_the_text(corpus, tmp_path):
+    ids = [f"kemdy20/{segment.segment_id}" for segment in corpus.segments]
+    file = _write_translations(
+        tmp_path / "t.jsonl",
+        {"id": ids[0], "text_en": "Good.", "text_en_variants": ["Fine.", "Good.", " Nice  one."]},
+        {"id": ids[1], "text_en": "Well.", "status": "ok", "flags": ["short"], "model": "m"},
+        {"id": ids[2], "text_en": "Half", "status": "failed", "text_en_variants": ["Half done."]},
+    )
+    dataset, builder = _build(corpus, tmp_path / "cache", translations=file)
+    assert dataset["text_en"][:4] == ["Good.", "Well.", "", ""]
+    assert dataset["text_en_variants"][:4] == [["Fine.", "Nice one."], [], [], []]
+    assert builder.report.translation["models"] == {"m": 1}
+    assert builder.report.translation["flags"] == {"short": 1}
+
+
+def test_each_row_without_its_english_is_named_with_the_reason(corpus, tmp_path):
+    corpus.segments[3].text, corpus.segments[4].text = "l/ b/", None
+    corpus = write_corpus(tmp_path / "other", corpus.segments)
+    ids = [f"kemdy20/{segment.segment_id}" for segment in corpus.segments]
+    file = _write_translations(
+        tmp_path / "t.jsonl",
+        {"id": ids[0], "status": "failed", "reason": "refused"},
+        {"id": ids[1], "status": "pending", "text_en": ""},
+        {"id": ids[2], "status": "empty", "text_en": ""},
+        {"id": ids[3], "status": "empty"},
+        *({"id": row_id, "text_en": "Yes."} for row_id in ids[6:]),
+    )
+    _, builder = _build(corpus, tmp_path / "cache", translations=file, keep_markers=True)
+    found = {p.segment_id: p for p in builder.report.problems if "translation" in p.kind}
+    assert {f"kemdy20/{name}": (p.kind, p.place) for name, p in found.items()} == {
+        ids[0]: ("failed_translation", "t.jsonl:1"),
+        ids[1]: ("pending_translation", "t.jsonl:2"),
+        ids[2]: ("empty_translation", "t.jsonl:3"),
+        # Nothing is said in the next two: nothing but marks, kept or not, and no transcript.
+        ids[5]: ("missing_translation", "annotation/Sess02_eval.csv:4"),
+    }
+    first = found[corpus.segments[0].segment_id]
+    assert f"'{ids[0]}' has no English, its translation failed: refused" in first.message
+    assert builder.report.missing_translations == 4 and builder.report.rows_dropped == 0
+
+
+def test_without_translations_nothing_is_named_row_by_row(corpus, tmp_path):
+    _, builder = _build(corpus, tmp_path / "cache")
+    assert builder.report.missing_translations == len(corpus.segments)
+    assert builder.report.problems == [] and builder.report.translation is None
+
+
+def test_required_translations_are_decided_before_a_recording_is_read(
+    corpus, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("dataset_script.records.inspect_wav", None)
+    corpus.wav(corpus.segments[7]).unlink()  # counts all the same
+    ids = [f"kemdy20/{segment.segment_id}" for segment in corpus.segments]
+    file = _write_translations(
+        tmp_path / "t.jsonl",
+        {"id": ids[1], "status": "failed", "reason": "refused"},
+        {"id": ids[2], "status": "pending"},
+        {"id": ids[3], "status": "failed"},
+        *({"id": ids[number], "text_en": "Yes."} for number in (0, 4, 5, 6)),
+    )
+    message = (
+        r"`translations` 't.jsonl' lacks the English of 4 of 8 rows .* the first being "
+        rf"'{ids[1]}' \(its translation failed: refused\), "
+        rf"'{ids[2]}' \(it is not translated yet\), "
+        rf"'{ids[3]}' \(its translation failed: no reason is given\); translate them, or leave"
+    )
+    with pytest.raises(CorpusError, match=message):
+        _build(corpus, tmp_path / "cache", translations=file, require_translations=True)
+    with pytest.raises(CorpusError, match="`require_translations` is true and `translations` is"):
+        _build(corpus, tmp_path / "cache", require_translations=True)
+
+
+def test_required_translations_that_are_there_are_built(corpus, tmp_path):
+    corpus.segments[3].text, corpus.segments[4].text = "l/ b/", None
+    corpus = write_corpus(tmp_path / "other", corpus.segments)
+    spoken = [segment for segment in corpus.segments if segment.text not in ("l/ b/", None)]
+    file = _write_translations(
+        tmp_path / "t.jsonl",
+        *({"id": f"kemdy20/{segment.segment_id}", "text_en": "Yes."} for segment in spoken),
+    )
+    options = {"translations": file, "require_translations": True, "keep_markers": True}
+    dataset, builder = _build(corpus, tmp_path / "cache", **options)
+    assert len(dataset) == 8 and dataset["text_en"][:].count("Yes.") == 6
+    assert builder.report.missing_translations == 0
 
 
 def test_translations_are_joined_by_id(corpus, tmp_path):

@@ -171,3 +171,48 @@ def test_nothing_is_written_and_no_progress_goes_into_a_log(corpus, capsys):
     check_corpora(corpus.root)
     assert sorted(corpus.root.rglob("*")) == before
     assert capsys.readouterr() == ("", "")
+
+
+def _write_signal(root, signal, user, *lines):
+    path = root / signal / "Session01" / f"Sess01_script01_{user}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{line}\n" for line in lines))
+
+
+def test_bio_signals_are_counted_and_looked_over(corpus):
+    own = [f"Sess01_script01_{user}_001" for user in ("User001F", "User002M")]
+    _write_signal(corpus.root, "EDA", "User001F", "t", "4", *[f"1.5,t,{n}" for n in own * 2])
+    _write_signal(corpus.root, "EDA", "User002M", "t", "4", f"1.5,t,{own[0]}", f"x,t,{own[1]}")
+    _write_signal(corpus.root, "IBI", "User001F")
+    (result,) = check_corpora(corpus.root)
+    figures = [
+        (figure["name"], figure["found"], figure["expected"])
+        for figure in result["figures"]
+        if figure["name"].startswith("segments with")
+    ]
+    assert figures == [
+        ("segments with EDA", 3, 13_381),
+        ("segments with IBI", 0, None),
+        ("segments with TEMP", 0, None),
+    ]
+    (problem,) = result["problems"]
+    assert (problem["kind"], problem["line"]) == ("signal_lines", 4)
+    missing = [note["file"] for note in result["notes"] if note["kind"] == "missing_signal"]
+    # Two wearers in two dialogues of three sessions, but for what was written; no TEMP at all.
+    assert len(missing) == (12 - 2) + (12 - 1) + 1 and "TEMP" in missing
+    assert "EDA/Session01/Sess01_script02_User001F.csv" in missing
+
+
+def test_there_are_no_figures_of_bio_signals_without_their_folders(corpus):
+    (result,) = check_corpora(corpus.root)
+    assert not [name for name in _figures(result) if name.startswith("segments with")]
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_progress_of_bio_signals_is_shown_on_a_terminal_only(
+    corpus, is_terminal, capsys, monkeypatch
+):
+    _write_signal(corpus.root, "EDA", "User001F", "t", "4")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: is_terminal, raising=False)
+    check_corpora(corpus.root)
+    assert ("signal file" in capsys.readouterr().err) == is_terminal

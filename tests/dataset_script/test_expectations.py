@@ -2,6 +2,7 @@ import pytest
 
 from dataset_script.expectations import EXPECTATIONS
 from dataset_script.layout import EMOTIONS, LAYOUTS
+from dataset_script.signal_files import SIGNALS
 
 
 @pytest.mark.parametrize(
@@ -19,3 +20,10 @@ def test_figures_of_a_corpus_agree_with_each_other(config, rows, sessions, dialo
 
 def test_each_corpus_has_its_figures():
     assert set(EXPECTATIONS) == set(LAYOUTS)
+
+
+@pytest.mark.parametrize("config", EXPECTATIONS)
+def test_signals_are_those_of_the_corpus_and_at_most_of_two_people_a_segment(config):
+    known = EXPECTATIONS[config]
+    assert set(known.signal_segments) <= set(SIGNALS[config])
+    assert all(count <= 2 * known.rows for count in known.signal_segments.values())

@@ -2,7 +2,12 @@ import os
 
 import pytest
 
-from dataset_script.files import CorpusFolder, fingerprint_file, index_by_stem
+from dataset_script.files import (
+    CorpusFolder,
+    UnreadableFileError,
+    fingerprint_file,
+    index_by_stem,
+)
 from dataset_script.report import CorpusError
 
 
@@ -64,3 +69,23 @@ def test_fingerprint_of_a_file_follows_its_bytes(tmp_path):
     assert fingerprint_file(tmp_path / "a") != before
     with pytest.raises(CorpusError, match="is not a file"):
         fingerprint_file(tmp_path / "b")
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_lines_are_read_whatever_ends_them(tmp_path, newline):
+    text = newline.join(["\ufeffein", "zwei,3", "", "가"])
+    (tmp_path / "a.csv").write_bytes(text.encode())
+    assert list(CorpusFolder(tmp_path).read_lines("a.csv")) == ["ein\n", "zwei,3\n", "\n", "가"]
+
+
+def test_a_file_that_is_no_text_or_gone_says_so_when_that_is_found_out(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"x\n" * 100_000 + b"\xff")
+    (tmp_path / "b.csv").write_bytes(b"")
+    folder = CorpusFolder(tmp_path)
+    lines = folder.read_lines("a.csv")
+    assert next(lines) == "x\n"
+    with pytest.raises(UnreadableFileError, match="is not UTF-8"):
+        list(lines)
+    (tmp_path / "b.csv").unlink()
+    with pytest.raises(UnreadableFileError, match="cannot be read by this system"):
+        list(folder.read_lines("b.csv"))

@@ -48,12 +48,34 @@ def test_what_cannot_be_used_is_one_sentence_and_status_two(tmp_path, capsys):
         ([corpus.root, out], "`n_folds` is 5 for 3 session(s)"),
         ([corpus.root, out, "--folds", "3", "--translations", "no.jsonl"], "no.jsonl"),
         ([corpus.root, tmp_path / "busy", "--folds", "3"], "is not empty"),
+        ([corpus.root, out, "--folds", "3", "--require-translations"], "`translations` is missing"),
     ):
         assert _build(*arguments) == 2
         captured = capsys.readouterr()
         assert captured.out == "" and captured.err.startswith("error: ")
         assert message in captured.err and captured.err.count("\n") == 1
     assert not out.exists()
+
+
+def test_the_summary_names_kinds_of_missing_translations_not_rows(tmp_path, capsys):
+    corpus = write_corpus(tmp_path / "corpus", make_segments(5, turns=3))
+    ids = [f"kemdy20/{segment.segment_id}" for segment in corpus.segments]
+    file = tmp_path / "t.jsonl"
+    lines = [{"id": row_id, "status": "failed", "reason": "refused"} for row_id in ids[:40]]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    out = tmp_path / "release"
+    assert _build(corpus.root, out, "--translations", str(file)) == 0
+    printed = capsys.readouterr().out
+    assert "translations 60 missing, 0 flagged" in printed
+    assert "failed_translation: 40, rows dropped 0: t.jsonl:1, t.jsonl:2, t.jsonl:3, …" in printed
+    assert f"'{ids[0]}' has no English, its translation failed: refused" in printed
+    assert len(printed.splitlines()) < 20
+    problems = json.loads((out / "reports" / "kemdy20.json").read_text())["problems"]
+    assert [f"kemdy20/{problem['segment_id']}" for problem in problems] == ids
+    before = (out / "README.md").read_bytes()
+    assert _build(corpus.root, out, "--translations", str(file), "--require-translations") == 2
+    assert "lacks the English of 60 of 60 rows" in capsys.readouterr().err
+    assert (out / "README.md").read_bytes() == before
 
 
 def test_check_prints_for_people_and_for_machines(tmp_path, capsys):

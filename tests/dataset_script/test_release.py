@@ -9,7 +9,7 @@ import datasets
 import pytest
 
 from dataset_script import release as release_module
-from dataset_script.builder import Kemdy
+from dataset_script.builder import FEATURES, Kemdy
 from dataset_script.folds import hash_folds, read_folds
 from dataset_script.layout import EMOTIONS
 from dataset_script.release import build_release, read_reports
@@ -368,6 +368,39 @@ def test_a_role_that_the_corpus_has_not_is_refused_at_once(corpus, tmp_path):
     with pytest.raises(CorpusError, match="`role` is 'listener' for kemdy20"):
         _build(corpus, tmp_path / "release", role="listener")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_translations_reach_rows_card_and_report(corpus, tmp_path):
+    ids = [f"kemdy20/{segment.segment_id}" for segment in corpus.segments]
+    made = {"model": "gpt-4.1", "prompt_version": "1-abc", "context_before": 3, "context_after": 3}
+    lines = [
+        {"id": ids[0], "text_en": "Good.", "text_en_variants": ["Fine."], "status": "ok", **made},
+        {"id": ids[1], "text_en": "", "status": "failed", "reason": "refused", **made},
+        *({"id": row_id, "text_en": "Yes.", "status": "ok", **made} for row_id in ids[2:]),
+    ]
+    file = tmp_path / "t.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    report = _build(corpus, tmp_path / "release", translations=file)
+    assert report["translation"]["statuses"] == {"ok": 23, "failed": 1}
+    assert report["missing_translations"] == 1 == report["problem_counts"]["failed_translation"]
+    rows = _load(tmp_path / "release", tmp_path / "cache")
+    assert rows.features["text_en_variants"] == FEATURES["text_en_variants"]
+    assert rows["text_en"][:3] == ["Good.", "", "Yes."]
+    assert rows["text_en_variants"][:3] == [["Fine."], [], []]
+    card = (tmp_path / "release" / "README.md").read_text()
+    assert "**kemdy20**: by `gpt-4.1`, prompt `1-abc`." in card
+    assert "**not causal**" in card and str(tmp_path) not in card
+
+
+def test_required_translations_leave_an_old_release_as_it_was(release, corpus, tmp_path):
+    before = _contents(release)
+    file = tmp_path / "t.jsonl"
+    file.write_text("")
+    for target in (release, tmp_path / "new"):
+        with pytest.raises(CorpusError, match="lacks the English of 24 of 24 rows"):
+            _build(corpus, target, translations=file, require_translations=True)
+    assert _contents(release) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["release", "t.jsonl"]
 
 
 def test_a_zip_builds_the_rows_of_its_folder(built, corpus, tmp_path):

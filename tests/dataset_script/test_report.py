@@ -10,17 +10,16 @@ ROW = {
     "dialogue": "Sess01_script01",
     "speaker": "kemdy20/Sess01_User001F",
     "is_silent": False,
-    "text_ko": "네",
-    "text_en": "Yes",
 }
 
 
 @pytest.fixture
 def report():
-    report = BuildReport("kemdy20", {"translations": "t.jsonl"}, rows_in=5)
+    report = BuildReport("kemdy20", rows_in=5, translation={"flagged": 1_200})
+    report.missing_translations = 1
     report.count_row(ROW, ["happy"])
-    report.count_row({**ROW, "is_silent": True, "text_en": ""}, ["happy", "sad"])
-    report.count_row({**ROW, "session": 2, "text_ko": "", "text_en": ""}, ["sad"])
+    report.count_row({**ROW, "is_silent": True}, ["happy", "sad"])
+    report.count_row({**ROW, "session": 2}, ["sad"])
     for line in range(3, 8):
         report.add_problem(
             "bad_row", "a.csv", line=line, message="it is bad", rows_dropped=line < 5
@@ -39,7 +38,7 @@ def test_counts_account_for_every_row(report):
     assert report.single_label_emotions == {"happy": 1, "sad": 1}
     assert report.rows_by_session == {1: 2, 2: 1}
     assert counts["silent_rows"] == 1
-    assert counts["missing_translations"] == 1  # an empty transcript needs no translation
+    assert counts["missing_translations"] == 1 and counts["translation"] == {"flagged": 1_200}
     assert counts["problem_counts"] == {"bad_row": 5, "total_emotion": 1}
 
 
@@ -54,7 +53,7 @@ def test_summary_names_the_first_places_of_each_kind(report):
     assert "5 rows in = 3 rows out + 2 dropped" in summary
     assert "bad_row: 5, rows dropped 2: a.csv:3, a.csv:4, a.csv:5, …\n      it is bad" in summary
     assert "total_emotion: 1, rows dropped 0: b.csv:1\n" in summary
-    assert "SYNTHETIC" not in summary and "1 missing" in summary
+    assert "SYNTHETIC" not in summary and "1 missing, 1,200 flagged\n" in summary
 
 
 def test_summary_of_a_synthetic_corpus_begins_with_it(report):
@@ -63,5 +62,5 @@ def test_summary_of_a_synthetic_corpus_begins_with_it(report):
 
 
 def test_summary_says_if_no_translations_were_given(report):
-    report.options["translations"] = None
+    report.translation = None
     assert "none given" in format_summary(report.to_dict())

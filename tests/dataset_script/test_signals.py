@@ -1,3 +1,5 @@
+import tracemalloc
+
 import datasets
 import pyarrow.parquet as pq
 import pytest
@@ -6,7 +8,8 @@ from dataset_script.__main__ import main
 from dataset_script.files import CorpusFolder
 from dataset_script.release import read_reports
 from dataset_script.report import BuildReport
-from dataset_script.signals import read_signals, write_signals
+from dataset_script.signal_files import find_signal_files
+from dataset_script.signals import list_segments, read_signals, write_signals
 
 from .corpus_files import make_segments, make_segments19, write_corpus, write_corpus19
 
@@ -66,11 +69,53 @@ def test_values_are_found_by_segment_wearer_and_signal(tmp_path, config, newline
     assert found[0].times[0] == TIME and report.problems == report.notes == []
 
 
-def test_a_foreign_session_prefix_is_that_of_the_file(tmp_path):
-    text = f"{TIME}\n4\n1.5,{TIME},{A20.replace('Sess01', 'Sess42')}\n"
-    _write(tmp_path, {"EDA/Session01/Sess01_script01_User001F.csv": text})
-    found, _ = _read(tmp_path, "kemdy20")
-    assert [signal.segment_id for signal in found] == [A20]
+def test_a_foreign_session_prefix_is_that_of_the_file_and_noted_once(tmp_path):
+    foreign = [name.replace("Sess01", "Sess42") for name in (A20, B20)]
+    text = f"{TIME}\n4\n1,t\n" + "".join(f"1.5,{TIME},{name}\n" for name in foreign)
+    name = "EDA/Session01/Sess01_script01_User001F.csv"
+    _write(tmp_path, {name: text})
+    found, report = _read(tmp_path, "kemdy20")
+    assert [signal.segment_id for signal in found] == [A20, B20]
+    (note,) = report.notes
+    assert (note.kind, note.place) == ("signal_prefix", f"{name}:4") and report.problems == []
+    assert note.message.startswith(f"{foreign[0]!r} names another session than the file")
+
+
+def test_a_segment_in_several_runs_is_one_segment(tmp_path):
+    lines = [f"{number},0.25,t,{name}" for number, name in enumerate((A19, B19, A19, A19))]
+    lines.insert(3, "9,0.25,t")
+    _write(tmp_path, {"EDA/Session01/Original/Sess01F.csv": "\n".join(lines)})
+    found, _ = _read(tmp_path, "kemdy19")
+    assert [(s.segment_id, s.values) for s in found] == [(A19, [0, 2, 3]), (B19, [1])]
+
+
+@pytest.mark.parametrize("config", FILES)
+def test_segments_are_listed_as_they_are_read(tmp_path, config):
+    _write(tmp_path, FILES[config])
+    folder, known = CorpusFolder(tmp_path), {A19, A20}
+    read, listed = BuildReport(config), BuildReport(config)
+    values = list(read_signals(config, folder, read, known=known))
+    found = [
+        (segment, file.wearer, file.signal)
+        for file in find_signal_files(config, folder, listed)
+        for segment in list_segments(config, file, folder, listed, known=known)
+    ]
+    assert found == [(s.segment_id, s.wearer, s.signal) for s in values]
+    assert listed.notes == read.notes and len(read.notes) == 1
+
+
+def test_listing_segments_holds_no_more_than_one_of_them(tmp_path):
+    name = "ECG/Session01/Original/Sess01F.csv"
+    lines = [f"{n}.25,{n}.5,t{n},Sess01_script01_F{n // 100 + 1:03d}\n" for n in range(50_000)]
+    _write(tmp_path, {name: "".join(lines)})
+    folder, report = CorpusFolder(tmp_path), BuildReport("kemdy19")
+    (file,) = find_signal_files("kemdy19", folder, report)
+    known = {f"Sess01_script01_F{n + 1:03d}" for n in range(500)}
+    tracemalloc.start()
+    assert list_segments("kemdy19", file, folder, report, known=known) == known
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (tmp_path / name).stat().st_size > 1_900_000 and most < 300_000
 
 
 def test_lines_that_are_no_values_are_named_once_a_file(tmp_path):
@@ -91,22 +136,19 @@ def test_segments_beyond_the_data_set_are_noted_and_passed_over(tmp_path):
     assert [note.kind for note in report.notes] == ["signal_segments"] * 3
 
 
-def test_the_original_is_read_and_the_nearest_folder_names_the_signal(tmp_path):
-    line = f"1.5,0.25,{TIME},{A19}\n"
-    copies = {f"TEMP/x/EDA/Session01/{f}/Sess01F.csv": line for f in ("Filtered", "Original")}
-    copies["TEMP/x/EDA/Session01/Filtered/Sess01F.csv"] = "junk"
-    _write(tmp_path, copies)
-    found, report = _read(tmp_path, "kemdy19")
-    assert [(signal.signal, signal.values) for signal in found] == [("EDA", [1.5])]
-    (problem,) = report.problems
-    assert problem.kind == "duplicate_file" and "/Filtered/" in problem.file
-
-
-def test_an_unreadable_file_is_named_and_the_rest_stands(tmp_path):
+@pytest.mark.parametrize("content", [b"\xff\xfe", f"9.0,-0.5,t,{A19}\n".encode() * 2 + b"\xff"])
+def test_an_unreadable_file_is_named_and_the_rest_stands(tmp_path, content):
     _write(tmp_path, FILES["kemdy19"])
-    (tmp_path / "ECG/Session01/Original/Sess01F.csv").write_bytes(b"\xff\xfe")
+    name = "ECG/Session01/Original/Sess01F.csv"
+    (tmp_path / name).write_bytes(content)
     found, report = _read(tmp_path, "kemdy19")
-    assert len(found) == 2 and [problem.kind for problem in report.problems] == ["signal_file"]
+    (problem,) = report.problems
+    assert len(found) == 2 and (problem.kind, problem.file) == ("signal_file", name)
+    assert problem.message.startswith("the file is not UTF-8 (")
+    folder, listed = CorpusFolder(tmp_path), BuildReport("kemdy19")
+    file = next(f for f in find_signal_files("kemdy19", folder, listed) if f.name == name)
+    assert list_segments("kemdy19", file, folder, listed, known={A19}) == set()
+    assert listed.problems == report.problems
 
 
 def test_a_table_gives_back_what_was_written(tmp_path):

@@ -4,7 +4,9 @@ Five sessions of four utterances each, noise in place of speech; fold 0 tests se
 on session 2 and trains on sessions 3 to 5.
 """
 
+import itertools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -67,14 +69,21 @@ def make_segments() -> list[Segment]:
     return segments
 
 
-def make_release(folder: Path) -> Path:
-    """Write the corpus and its translations below `folder`, build it, and return the release."""
+def make_release(folder: Path, *, variants: Sequence[str] = ()) -> Path:
+    """Write the corpus and its translations below `folder`, build it, and return the release.
+
+    Args:
+        folder: where `corpus`, `translations.jsonl` and `release` are written.
+        variants: words that make another rendering of each utterance when they follow its text.
+    """
     corpus = write_corpus(folder / "corpus", make_segments())
     translations = folder / "translations.jsonl"
     ids = [f"kemdy20/{segment.segment_id}" for segment in corpus.segments]
     lines = [
-        json.dumps({"id": row_id, "text_en": _LINES[number % len(_LINES)]})
-        for number, row_id in enumerate(ids)
+        json.dumps(
+            {"id": row_id, "text_en": text, "text_en_variants": [text + v for v in variants]}
+        )
+        for row_id, text in zip(ids, itertools.cycle(_LINES), strict=False)
         if row_id != EMPTY_TEXT
     ]
     translations.write_text("\n".join(lines) + "\n")
@@ -162,6 +171,7 @@ def make_trainer(
         split=split,
         arguments=arguments.training,
         text_column=arguments.data.text_column,
+        text_variants=arguments.data.text_variants,
         max_train_seconds=arguments.data.max_train_seconds,
         callbacks=callbacks,
     )

@@ -42,6 +42,10 @@ def test_what_is_drawn_at_random_learns() -> None:
     [
         ({}, "`dataset` is missing; name a folder"),
         ({"dataset": "a", "fold": -1}, "`fold` is -1; folds are numbered from 0"),
+        (
+            {"dataset": "a", "text_variants": True, "text_column": "text_ko"},
+            "`text_variants` is true and `text_column` is 'text_ko'; only 'text_en' has variants: ",
+        ),
         ({"dataset": "a", "max_train_seconds": 0.1}, "`max_train_seconds` is 0.1; it must"),
     ],
 )

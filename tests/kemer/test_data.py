@@ -196,6 +196,38 @@ def test_texts_that_are_all_empty_are_refused(bench: Path, tmp_path: Path) -> No
     assert len(split_with(bench, dataset=release, reads_text=False).rows["train"]) == 12
 
 
+@pytest.mark.parametrize("reads_text", [True, False])
+def test_variants_that_are_not_there_are_refused(
+    bench: Path, tmp_path: Path, reads_text: bool
+) -> None:
+    message = "`text_variants` is true, but `text_en_variants` is empty in every training row of '"
+    with pytest.raises(ValueError, match=message):
+        split_with(bench, text_variants=True, reads_text=reads_text)
+    assert len(split_with(bench).rows["train"]) == 12
+    older = change_table(bench, tmp_path, lambda table: table.drop_columns(["text_en_variants"]))
+    with pytest.raises(ValueError, match="but `text_en_variants` is no column of '.*; build the d"):
+        split_with(bench, dataset=older, text_variants=True)
+    assert len(split_with(bench, dataset=older).rows["train"]) == 12
+
+
+def test_variants_of_held_out_rows_alone_are_refused(bench: Path, tmp_path: Path) -> None:
+    def vary(session: int) -> Callable[[Any], Any]:
+        def change(table: Any) -> Any:
+            place = table.schema.get_field_index("text_en_variants")
+            values = [["other"] * (row == session) for row in table["session"].to_pylist()]
+            return table.set_column(place, table.schema.field(place), [values])
+
+        return change
+
+    for name, session in (("held out", 1), ("trained on", 3)):
+        release = change_table(bench, tmp_path / name, vary(session))
+        if name == "held out":
+            with pytest.raises(ValueError, match="is empty in every training row"):
+                split_with(bench, dataset=release, text_variants=True)
+        else:
+            assert len(split_with(bench, dataset=release, text_variants=True).rows["train"]) == 12
+
+
 @pytest.mark.parametrize("column", ["text_fr", "duration", "emotions"])
 def test_a_text_column_holds_text(bench: Path, column: str) -> None:
     message = f"`text_column` is '{column}'; the dataset's columns of text are .*text_en"

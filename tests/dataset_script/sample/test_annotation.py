@@ -113,3 +113,21 @@ def test_a_session_of_kemdy20_has_one_file(tmp_path):
     session = draw_session(3, SampleOptions(turns=2), LEXICON, neutral_bias=2.0)
     write_annotation(tmp_path, session, np.ones(12))
     assert [path.name for path in (tmp_path / "annotation").iterdir()] == ["Sess03_eval.csv"]
+
+
+def test_the_times_that_were_written_are_returned(tmp_path):
+    options = SampleOptions(sessions=1, turns=3)
+    scripts = draw_scripts(options, LEXICON, neutral_bias=2.0)
+    sessions = (
+        (draw_session(1, options, LEXICON, neutral_bias=2.0), "Sess01_eval.csv", 1e-6),
+        (
+            draw_acted_session(1, options, LEXICON, scripts, neutral_bias=2.0),
+            "Session01_F_res.csv",
+            1e-3,
+        ),
+    )
+    for session, name, precision in sessions:
+        times = write_annotation(tmp_path, session, np.full(len(session.turns), 1.5))
+        rows = (tmp_path / "annotation" / name).read_text().splitlines()[2:]
+        written = [[float(cell) for cell in row.split(",")[1:3]] for row in rows]
+        assert times == pytest.approx(np.array(written), abs=precision)

@@ -35,6 +35,10 @@ COMMON = {
     "other_blank_cells": False,
     "system_file": False,
     "renamed_root": False,
+    "signal_prefix": True,
+    "signal_lines": True,
+    "missing_signal": True,
+    "signal_outside": False,
 }
 OF_KEMDY20 = {
     "foreign_users": False,
@@ -42,6 +46,7 @@ OF_KEMDY20 = {
     "label_spelling": True,
     "session_prefix": True,
     "overlapping_turn": False,
+    "empty_signal_file": False,
 }
 OF_KEMDY19 = {
     "segment_id": True,
@@ -90,7 +95,9 @@ def spoilt(request, tmp_path_factory):
         patch.setattr(writer, "refuse_unknown_voices", lambda voices: None)
         patch.setattr(writer, "speak", lambda text, delivery: np.full(160, 7, np.int16))
         for name, anomalies in (("clean", False), ("spoilt", True)):
-            options = SampleOptions(sessions=2, turns=12, layout=request.param, anomalies=anomalies)
+            options = SampleOptions(
+                sessions=2, turns=12, layout=request.param, anomalies=anomalies, bio=True
+            )
             write_sample_corpus(parent / name, options)
     return Spoilt(parent / "spoilt", parent / "clean", request.param)
 
@@ -101,7 +108,7 @@ def test_each_fault_of_the_corpus_is_planted_and_listed(spoilt):
     named = [found.kind for found in spoilt.planted if found.is_named]
     assert len(named) == len(set(named))
     for found in spoilt.planted:
-        assert (spoilt.folder / found.file).exists() != (found.kind == "missing_transcript")
+        assert (spoilt.folder / found.file).exists() != found.kind.startswith("missing")
     lines = [(found.file, found.line) for found in spoilt.planted if found.line]
     assert len(lines) == len(set(lines))
 
@@ -109,7 +116,8 @@ def test_each_fault_of_the_corpus_is_planted_and_listed(spoilt):
 def test_the_corpus_lies_in_folders_of_other_names(spoilt):
     root = spoilt.folder / "renamed" / "unpacked"
     assert spoilt.path("renamed_root") == root
-    assert {path.name for path in root.iterdir()} == {"annotation", "wav"}
+    signals = {"EDA", "TEMP", "IBI" if spoilt.layout == "kemdy20" else "ECG"}
+    assert {path.name for path in root.iterdir()} == {"annotation", "wav", *signals}
     assert not (spoilt.folder / "wav").exists()
     assert json.loads((spoilt.folder / "synthetic.json").read_text())["anomalies"] is True
     assert "anomalies" not in json.loads((spoilt.clean / "synthetic.json").read_text())
@@ -179,7 +187,7 @@ def test_all_else_is_as_it_was(spoilt):
     spoilt_names = {found.file.removeprefix("renamed/unpacked/") for found in spoilt.planted}
     last = "Session02" if spoilt.layout == "kemdy20" else "nowhere"  # other users
     for name, content in before.items():
-        if name.startswith("wav/") and name in after and name not in spoilt_names:
+        if not name.startswith("annotation/") and name in after and name not in spoilt_names:
             assert after[name] == content or last in name
     assert sum(name.endswith(".wav") for name in before) - 1 == sum(
         name.endswith(".wav") for name in after
@@ -202,6 +210,7 @@ def test_a_spoilt_corpus_is_replaced_by_a_clean_one(mute, tmp_path):
 def test_what_was_planted_is_returned(mute, tmp_path):
     write_sample_corpus(tmp_path / "c", SampleOptions(sessions=1, turns=12))
     planted = plant_anomalies(tmp_path / "c", "kemdy20")
+    assert not [found for found in planted if "signal" in found.kind]  # there are none to spoil
     listed = json.loads((tmp_path / "c" / "anomalies.json").read_text())
     assert [asdict(found) for found in planted] == listed
 
@@ -240,6 +249,16 @@ def test_a_corpus_without_room_is_refused(given, message):
         SampleOptions(**given, anomalies=True)
 
 
+def test_bio_signals_are_spoilt_each_file_once(spoilt):
+    files = [
+        found.file for found in spoilt.planted if "signal" in found.kind and found.line is None
+    ]
+    files += [spoilt.places(kind)[0].file for kind in ("signal_prefix", "signal_lines")]
+    own = {file for file in files if not file.endswith("_res.csv")}
+    assert len(own) == (5 if spoilt.layout == "kemdy20" else 4)
+    assert all("/Session01/" in file for file in own)
+
+
 # Of one corpus
 
 
@@ -255,6 +274,10 @@ def test_the_last_session_of_kemdy20_is_of_two_women_with_foreign_numbers(spoilt
     assert len(names) == 72 and names <= spoilt.stems(".txt")
     lines = spoilt.path("foreign_users").read_text().splitlines()[2:]
     assert {line.split(",")[3] for line in lines} == names
+    files = list((spoilt.folder / "renamed" / "unpacked" / "EDA" / "Session02").iterdir())
+    assert {path.stem.split("_")[2] for path in files} == {"User081F", "User082F"}
+    lines = [line for path in files for line in path.read_text().splitlines()]
+    assert {line.split(",")[2] for line in lines if line.count(",") == 2} <= names
     for file in ("translations_contextual.jsonl", "translations_literal.jsonl", "truth.csv"):
         content = (spoilt.folder / file).read_text(encoding="utf-8")
         assert all(f"kemdy20/{name}" in content for name in names)
@@ -279,6 +302,7 @@ def test_the_reader_of_kemdy20_names_each_problem_once(spoilt):
     records = list(Kemdy20Corpus(CorpusFolder(spoilt.folder), report))
     assert len(records) == report.rows_in == 144
     harmless = {"silent_wav", "long_wav", "marks_only", "label_spelling"}  # odd, and no problem
+    harmless |= {"signal_prefix", "signal_lines", "missing_signal"}  # of files that are not read
     planted = {
         (found.kind, found.file, found.line)
         for found in spoilt.planted

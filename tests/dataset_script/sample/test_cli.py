@@ -53,17 +53,23 @@ def test_the_defaults_are_those_of_the_data_classes(handed_over):
 
 
 def test_every_option_arrives(handed_over, tmp_path):
-    arguments = "--layout kemdy19 --anomalies --sessions 3 --turns 12 --seed 4 --folds 2"
+    arguments = "--layout kemdy19 --anomalies --bio --sessions 3 --turns 12 --seed 4 --folds 2"
     arguments += " --voices m1 f1 f:Annie m:Alex"
     signals = "--speech-signal .1 --text-signal .2 --context-signal .3 --neutral .5"
     cli.run(_parse("x", *arguments.split(), *signals.split(), "--lexicon", str(tmp_path)))
     options = handed_over[0]
     assert (options.sessions, options.turns, options.seed, options.folds) == (3, 12, 4, 2)
     assert options.voices == ("m1", "f1", "f:Annie", "m:Alex") and options.lexicon == tmp_path
-    assert options.layout == "kemdy19" and options.anomalies
+    assert options.layout == "kemdy19" and options.anomalies and options.bio
+    assert options.recordings
     model = options.parameters
     assert (model.speech_signal, model.text_signal, model.context_signal) == (0.1, 0.2, 0.3)
     assert model.neutral == 0.5
+
+
+def test_without_wav_there_are_no_recordings(handed_over):
+    cli.run(_parse("x", "--without-wav"))
+    assert not handed_over[0].recordings and not handed_over[0].has_bio
 
 
 def test_a_corpus_is_written_and_called_synthetic(tmp_path, capsys):
@@ -104,6 +110,7 @@ def test_the_oracle_prints_its_table_and_writes_nothing(tmp_path, capsys, monkey
         (["x", "--voices", "m1", "who", "--folds", "1"], "`voices` has 'who'; allowed are"),
         (["x", "--voices", "m1", "f:Nobody", "--folds", "1"], "'f:Nobody', which sounds like"),
         (["x", "--layout", "kemdy19", "--folds", "6"], "`voices` deals m6, m7 to one fold, and a"),
+        (["x", "--without-wav", "--anomalies"], "leave out `--without-wav` or `--anomalies`"),
         (["x", "--lexicon", "none.json"], "`lexicon` 'none.json' is not a file"),
     ],
 )

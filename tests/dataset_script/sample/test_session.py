@@ -165,3 +165,10 @@ def test_a_hundred_sessions_are_drawn_in_seconds():
 def test_an_unknown_layout_is_refused():
     with pytest.raises(ValueError, match="`layout` is 'kemdy21'; allowed are kemdy20, kemdy19"):
         SampleOptions(layout="kemdy21")
+
+
+def test_anomalies_bring_bio_signals_and_need_recordings():
+    assert not SampleOptions().has_bio and SampleOptions(bio=True).has_bio
+    assert SampleOptions(anomalies=True).has_bio
+    with pytest.raises(ValueError, match="`recordings` is False and `anomalies` is True"):
+        SampleOptions(anomalies=True, recordings=False)

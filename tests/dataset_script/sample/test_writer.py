@@ -16,13 +16,13 @@ from dataset_script.files import CorpusFolder
 from dataset_script.folds import assign_folds
 from dataset_script.layout import EMOTIONS
 from dataset_script.release import build_release
-from dataset_script.report import BuildReport
+from dataset_script.report import BuildReport, CorpusError
 from dataset_script.sample import writer
 from dataset_script.sample.lexicon import load_lexicon
 from dataset_script.sample.parameters import Parameters
 from dataset_script.sample.session import SampleOptions
 from dataset_script.sample.translator import translate_dialogue
-from dataset_script.sample.writer import CORPUS_ENTRIES, write_sample_corpus
+from dataset_script.sample.writer import BIO_ENTRIES, CORPUS_ENTRIES, write_sample_corpus
 
 from .written import (
     read_rows,
@@ -385,6 +385,61 @@ def test_many_sessions_are_written_without_holding_their_sound(tmp_path, mute, m
     # Names grow by a digit from session 100 on: dialogues are still told apart.
     assert {dialogue[0].start for dialogue in _dialogues(rows)} == {0.0}
     assert len(_dialogues(rows)) == 606
+
+
+# Bio-signals, and a corpus without recordings
+
+
+@pytest.mark.parametrize("layout", ["kemdy20", "kemdy19"])
+def test_bio_signals_leave_all_else_as_it_is(layout, mute, tmp_path):
+    for name, bio in (("plain", False), ("bio", True)):
+        options = SampleOptions(sessions=2, turns=3, layout=layout, bio=bio)
+        write_sample_corpus(tmp_path / name, options)
+    plain, bio = read_tree(tmp_path / "plain"), read_tree(tmp_path / "bio")
+    markers = [json.loads(tree.pop("synthetic.json")) for tree in (plain, bio)]
+    assert markers[1] == {**markers[0], "bio": True}
+    more = {name: content for name, content in bio.items() if name not in plain}
+    assert {name.split("/")[0] for name in more} <= set(BIO_ENTRIES) and len(more) >= 12
+    assert {**plain, **more} == bio
+    write_sample_corpus(tmp_path / "bio", SampleOptions(sessions=2, turns=3, layout=layout))
+    assert read_tree(tmp_path / "bio") == read_tree(tmp_path / "plain")  # nothing is left over
+
+
+@pytest.mark.parametrize("layout", ["kemdy20", "kemdy19"])
+def test_without_recordings_nothing_is_spoken(layout, uncalibrated, tmp_path, monkeypatch):
+    for name, recordings in (("spoken", True), ("silent", False)):
+        if not recordings:
+            monkeypatch.setenv("PATH", "")  # espeak-ng is not needed
+        options = SampleOptions(sessions=2, turns=2, layout=layout, recordings=recordings)
+        write_sample_corpus(tmp_path / name, options)
+    spoken, silent = read_tree(tmp_path / "spoken"), read_tree(tmp_path / "silent")
+    wavs = {name for name in spoken if name.endswith(".wav")}
+    assert wavs and spoken.keys() - wavs == silent.keys()
+    assert json.loads(silent.pop("synthetic.json"))["recordings"] is False
+    for name, content in silent.items():
+        if not name.startswith("annotation/"):
+            assert content == spoken[name]
+    for lines in zip(*(_annotated(tree) for tree in (spoken, silent)), strict=True):
+        assert lines[0][0] == lines[1][0] and lines[0][3:] == lines[1][3:]
+        assert 0.1 < float(lines[1][2]) - float(lines[1][1]) < 15
+
+
+def _annotated(tree):
+    return [
+        line.split(",")
+        for name, content in tree.items()
+        if name.startswith("annotation/")
+        for line in content.decode().splitlines()[2:]
+    ]
+
+
+@pytest.mark.parametrize("layout", ["kemdy20", "kemdy19"])
+def test_a_build_refuses_a_corpus_without_recordings(layout, uncalibrated, tmp_path):
+    options = SampleOptions(sessions=3, turns=2, folds=3, layout=layout, recordings=False)
+    write_sample_corpus(tmp_path / "c", options)
+    with pytest.raises(CorpusError, match="no wav named after a segment; unpack the version that"):
+        build_release(tmp_path / "c", tmp_path / "release", config=layout)
+    assert not (tmp_path / "release").exists()
 
 
 # What is replaced and what is not

@@ -157,9 +157,8 @@ def test_white_space_is_one_blank():
 )
 def test_variants_are_as_many_as_asked_for_and_all_different(texts, fault):
     request = _request("vary")
-    content = json.dumps(
-        {"variants": [{"id": j.utterance.id, "texts": texts} for j in request.jobs]}
-    )
+    entries = [{"id": job.utterance.id, "texts": texts} for job in request.jobs]
+    content = json.dumps({"variants": entries})
     one, *_ = settle(request, content, OPTIONS)
     assert one.fault is None if fault is None else one.fault.startswith(fault)
     assert one.texts == (tuple(texts) if fault is None else ())

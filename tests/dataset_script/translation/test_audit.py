@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from dataset_script.__main__ import main
 from dataset_script.translation import audit as audit_module
 from dataset_script.translation.audit import (
     Audit,
@@ -31,6 +32,7 @@ from dataset_script.translation.prices import Budget, Price
 from dataset_script.translation.run import Server, audit, estimate_audit, translate
 from dataset_script.translation.store import Store
 
+from ..corpus_files import make_segments, write_corpus
 from .invented import content_of, make_dialogues
 
 OPTIONS = TranslationOptions()
@@ -134,7 +136,7 @@ def test_similarity_is_the_shared_part():
     assert Pair(turn, "abcd", "A b c e").similarity == 2 * 3 / 8
     assert Pair(turn, "abc", "xyz").similarity == 0.0
     # Of long texts difflib would call frequent letters junk.
-    assert Pair(turn, "ab" * 200, "ab" * 200 + "c").similarity == pytest.approx(800 / 801)
+    assert Pair(turn, "x" + "ab" * 200, "ab" * 200).similarity == pytest.approx(800 / 801)
 
 
 @pytest.mark.parametrize(
@@ -290,3 +292,54 @@ def test_a_run_that_stopped_is_not_audited_further(store, server, tmp_path):
 
 def test_examples_are_true():
     assert doctest.testmod(audit_module).failed == 0
+
+
+@pytest.mark.parametrize("options", [(), ("--batch",)])
+def test_the_command_counts_the_audit_before_it_asks(
+    tmp_path, server, capsys, monkeypatch, options
+):
+    segments = make_segments(1, turns=6)
+    for place, segment in enumerate(segments):
+        segment.samples, segment.text = None, f"바다에 가자고 했잖아 정말 {place}-{2 * place}"
+    corpus = write_corpus(tmp_path / "KEMDy20", segments)
+    arguments = ["translate", str(corpus.root), "--config", "kemdy20", "--output"]
+    arguments += [str(tmp_path / "t.jsonl"), "--base-url", server.base_url, "--audit", "5"]
+    assert main([*arguments, "--dry-run", *options]) == 0
+    told = capsys.readouterr().out
+    assert "audit        5 of them again without context: 5 more requests" in told
+    assert server.model.bodies == [] and not (tmp_path / "t.report.html").exists()
+    if options:
+        return
+    assert main(arguments) == 0
+    told = capsys.readouterr().out
+    assert told.index("again without context") < told.index("The transcripts go to")
+    assert f"Read what to distrust: {tmp_path / 't.report.html'}" in told
+    audited = json.loads((tmp_path / "t.report.json").read_text())["audit"]
+    # Turns of the same words are one question; the model words all even numbers otherwise.
+    assert (audited["pairs"], audited["changed"]) == (5, 5)
+    assert main(arguments) == 0
+    assert "0 more requests" in capsys.readouterr().out
+    assert main([*arguments, "--context-before", "0", "--context-after", "0"]) == 2
+    assert "leave `--audit` out" in capsys.readouterr().err
+
+
+def test_an_audit_beside_a_batch_is_priced_without_its_discount(tmp_path, capsys):
+    segments = make_segments(1, turns=6)
+    corpus = write_corpus(tmp_path / "KEMDy20", segments)
+    arguments = ["translate", str(corpus.root), "--config", "kemdy20", "--dry-run", "--output"]
+    arguments += [str(tmp_path / "t.jsonl"), "--audit", "12", "--prices", str(tmp_path / "p.json")]
+    entry = {"input": 10000.0, "cached_input": 1.0, "output": 10000.0}
+    prices = {"batch_discount": 0.5, "models": {"gpt-4.1": entry}}
+    (tmp_path / "p.json").write_text(json.dumps(prices))
+    costs = []
+    for options in ((), ("--batch",)):
+        assert main([*arguments, *options]) == 0
+        told = capsys.readouterr().out
+        costs.append(
+            (
+                float(re.search(r"about ([\d.]+) dollars \(", told)[1]),
+                float(re.search(r"about ([\d.]+) dollars more", told)[1]),
+            )
+        )
+    assert costs[1][0] == pytest.approx(costs[0][0] / 2, abs=0.01)
+    assert costs[1][1] == costs[0][1] > 0

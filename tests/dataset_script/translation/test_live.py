@@ -249,7 +249,7 @@ def test_requests_that_all_come_to_nothing_stop_the_run(store, monkeypatch):
     )
     live = run(store, model, make_dialogues(40, turns=10))
     assert "5 requests in a row came to nothing, the last by: HTTP 500: broken" in live.stopped
-    assert 10 <= len(model.bodies) <= 3 + 2 * (5 + 4)
+    assert 10 <= len(model.bodies) <= 3 + 2 * (5 + 4) + 4
     faults = {r.fault for r in store.results() if r.fault}
     assert faults == {"server: HTTP 500: broken"}
 
@@ -282,15 +282,15 @@ def test_a_reason_to_stop_lets_those_in_flight_end_and_nothing_start(store):
 
 def test_the_limit_of_money_is_never_passed_and_the_next_run_goes_on(store):
     dialogues = make_dialogues(30, turns=10)
-    # One request can cost 6 times what it does, so that the promise matters.
-    costs = replace(OPTIONS, max_cost=0.02)
+    # One request may cost up to .02 and costs .0004, so that the promise matters.
+    costs = replace(OPTIONS, max_cost=0.03)
     model = Model(delay=0.002)
     live = run(store, model, dialogues, costs)
-    assert "`max_cost` 0.02 would be passed by the next request" in live.stopped
-    assert 0 < store.total_cost() <= 0.02 and len(model.bodies) > 5
+    assert "`max_cost` 0.03 would be passed by the next request" in live.stopped
+    assert 0 < store.total_cost() <= 0.03 and len(model.bodies) > 5
     before = len(model.bodies)
     live = run(store, model, dialogues, costs, name="r2", spent=store.total_cost())
-    assert len(model.bodies) == before and store.total_cost() <= 0.02  # of the store, not of a run
+    assert len(model.bodies) == before and store.total_cost() <= 0.03  # of the store, not of a run
     live = run(store, model, dialogues, name="r3", spent=store.total_cost())
     assert live.stopped is None and len(list(store.results())) == 300
 
