@@ -16,7 +16,7 @@ from typing import Any
 
 import jinja2
 
-from .answers import LONGEST, SHORTEST
+from .answers import LEAST_LETTERS, LONGEST, SHORTEST
 from .audit import Pair
 from .dialogues import Utterance
 
@@ -106,6 +106,7 @@ def render_page(
         columns=draw_histogram(summary["length_ratio"]["bins"]),
         frame={"column": COLUMN, "height": HEIGHT, "foot": FOOT, "head": HEAD},
         usual=(2 * SHORTEST, LONGEST / 2),
+        least_letters=LEAST_LETTERS,
         marked=marked,
         most_marked=most_marked,
         sampled=sampled,

@@ -239,6 +239,7 @@ def test_numbers_are_shown():
         "95 % interval 20.7 to 100.0 %",
         "2 of the sample have no such translation",
         "It sees the future.",
+        "beyond that a line of 10 Korean letters or more is flagged",
     ):
         assert shown in text or shown.replace("&#39;", "'") in text, shown
     assert Reader(page).find("No.")[-1][-1] == "0.00, changed"
