@@ -21,5 +21,7 @@ the utterance; by default one request does both. In the order in which a run use
     store.py       what was answered, kept for ever
     prices.py      what it costs, and when to stop
     output.py      the file that `build` takes
-    quality.py     what to distrust, as a page for a person to read
+    audit.py       what the context is worth: a sample translated again without it
+    quality.py     what to distrust, in numbers
+    page.py        the same as a page for a person to read (page.html, page.js)
 """

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from ..archive import open_files
 from ..corpus import open_corpus
 from ..layout import LAYOUTS
 from ..report import BuildReport
+from .audit import without_context
 from .dialogues import Dialogue, read_dialogues
 from .estimate import Estimate
-from .options import RESPONSE_FORMATS, ContextOptions, TranslationOptions
+from .options import RESPONSE_FORMATS, ContextOptions, ReportOptions, TranslationOptions
 from .prices import Price, load_price, price_date
 from .prompts import prompt_version
-from .run import Outcome, Server, estimate, translate
+from .quality import write_report
+from .run import Outcome, Server, audit, estimate, estimate_audit, translate
 from .store import Store
 
 STOPPED = 3  # exit status of a run that ended before its end
@@ -25,7 +27,7 @@ MARKED = 1  # of a run that left something untranslated
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `translate`; the defaults are those of the data classes."""
-    options, context = TranslationOptions(), ContextOptions()
+    options, context, report = TranslationOptions(), ContextOptions(), ReportOptions()
     add = parser.add_argument
     add("corpus_dir", metavar="CORPUS_DIR", help="the unpacked corpus, or its zip")
     add("--config", required=True, choices=tuple(LAYOUTS), help="which corpus it is")
@@ -67,6 +69,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--timeout", type=float, default=options.timeout, help="seconds for an answer")
     add("--max-cost", type=float, metavar="DOLLARS", help="stop before all runs together cost more")
     add("--prices", type=Path, metavar="FILE.json", help="dollars for a million tokens")
+    add(
+        "--audit",
+        type=int,
+        default=report.audit,
+        metavar="N",
+        help="translate N utterances again without context and tell what changes (%(default)s)",
+    )
+    add(
+        "--report-lines",
+        type=int,
+        default=report.lines,
+        metavar="N",
+        help="of whole dialogues in the report, to be read (%(default)s)",
+    )
+    add("--report-seed", type=int, default=report.seed, help="of what is drawn (%(default)s)")
     add("--dry-run", action="store_true", help="count requests, tokens and cost; send nothing")
 
 
@@ -82,20 +99,29 @@ def run(args: argparse.Namespace) -> int:
         OSError: for what cannot be read or written.
     """
     options = _read_options(args)
+    report = ReportOptions(args.audit, args.report_lines, args.report_seed)
+    if report.audit:
+        without_context(options)  # refused before anything is read
     server = Server(args.base_url, batch=args.batch)
     price = _read_price(args, server)
+    live_price = _read_price(args, replace(server, batch=False))  # what an audit pays
     if not args.dry_run:
         server.read_key()  # before anything is read or written
-    dialogues = list(_open_dialogues(args))
+    dialogues, is_synthetic = _open_dialogues(args)
     path = args.store or args.output.with_name(args.output.name + ".store")
     if args.dry_run and not path.is_file():
         path = Path(":memory:")
     with Store(path) as store:
         expected = estimate(lambda: dialogues, store, options, price)
         print(_describe_estimate(expected, options, args, is_priced=price is not None))
+        jobs = expected.jobs
+        if report.audit:
+            again = estimate_audit(lambda: dialogues, store, options, report, live_price)
+            jobs += again.jobs
+            print(_describe_audit(again, expected, is_priced=live_price is not None))
         if args.dry_run:
             return 0
-        print(_describe_privacy(expected.jobs, server), flush=True)
+        print(_describe_privacy(jobs, server), flush=True)
         outcome = translate(
             lambda: dialogues,
             store,
@@ -105,7 +131,23 @@ def run(args: argparse.Namespace) -> int:
             price=price,
             jobs=expected.jobs,
         )
+        audited = None
+        if report.audit:
+            outcome, audited = audit(
+                lambda: dialogues, store, options, report, outcome, server=server, price=live_price
+            )
+        pages = write_report(
+            args.output,
+            lambda: dialogues,
+            store,
+            options,
+            report,
+            title=LAYOUTS[args.config].title,
+            synthetic=is_synthetic,
+            audit=audited,
+        )
     print(_describe_outcome(outcome, args))
+    print(f"Read what to distrust: {pages[0]}")
     if outcome.stopped is not None:
         print(f"stopped: {outcome.stopped}", file=sys.stderr)
         return STOPPED
@@ -134,16 +176,17 @@ def _read_price(args: argparse.Namespace, server: Server) -> Price | None:
     """The price of the model: OpenAI's at OpenAI, nothing on this machine, else what is given."""
     if args.prices is None and server.base_url is not None:
         return Price(0.0, 0.0, 0.0) if server.is_here else None
-    return load_price(args.model, path=args.prices, batch=args.batch)
+    return load_price(args.model, path=args.prices, batch=server.batch)
 
 
-def _open_dialogues(args: argparse.Namespace) -> Iterable[Dialogue]:
+def _open_dialogues(args: argparse.Namespace) -> tuple[list[Dialogue], bool]:
+    """The dialogues, and whether nobody said them."""
     report = BuildReport(args.config)
     files = open_files(args.corpus_dir)
     corpus = open_corpus(args.config, files, report, needs_recordings=False)
     if report.synthetic is not None:
         print("SYNTHETIC corpus: nothing in it was said by anyone.")
-    return read_dialogues(corpus)
+    return list(read_dialogues(corpus)), report.synthetic is not None
 
 
 def _describe_estimate(
@@ -164,6 +207,15 @@ def _describe_estimate(
         f"written, {cost if is_priced else 'cost not known: no price for this model'}",
     ]
     return "\n".join(lines)
+
+
+def _describe_audit(again: Estimate, run: Estimate, *, is_priced: bool) -> str:
+    cost = f", about {again.cost:.2f} dollars more, {run.cost + again.cost:.2f} together"
+    return (
+        f"  audit        {again.utterances:,} of them again without context: {again.requests:,} "
+        f"more requests, {again.prompt_tokens:,} tokens read, {again.completion_tokens:,} written"
+        f"{cost if is_priced else ''}"
+    )
 
 
 def _describe_privacy(jobs: int, server: Server) -> str:

@@ -110,3 +110,27 @@ class TranslationOptions:
     def drafts_here(self) -> bool:
         """Whether a checkpoint on this machine writes the drafts."""
         return self.draft not in DRAFTS
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What the report on a run looks at.
+
+    Attributes:
+        audit: translated utterances that are translated again without any context, to see what the
+            context changes; 0 for none.
+        lines: of whole dialogues, to be read as they are, at most.
+        seed: of what is drawn.
+
+    Raises:
+        ValueError: if a number is negative.
+    """
+
+    audit: int = 0
+    lines: int = 400
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, flag in (("audit", "audit"), ("lines", "report_lines")):
+            if getattr(self, name) < 0:
+                raise ValueError(f"`{flag}` is {getattr(self, name)}; it must be 0 or more.")

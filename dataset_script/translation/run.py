@@ -9,18 +9,19 @@ import sys
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
+from .audit import Audit, compare, draw, spoken, translated, without_context
 from .chain import Chain
 from .dialogues import Dialogue
 from .estimate import Estimate, estimate_run
 from .live import LiveRun
-from .options import TranslationOptions
+from .options import ReportOptions, TranslationOptions
 from .output import write_translations
 from .prices import Budget, Price
 from .store import Store
@@ -138,6 +139,69 @@ def translate(
         asyncio.run(_ask_all(live, dialogues, options, server, key))
     counts = write_translations(output, dialogues(), chain, options)
     return Outcome(counts, live.stopped, budget.spent, budget.spent - before, live.lost_money)
+
+
+def estimate_audit(
+    dialogues: Dialogues,
+    store: Store,
+    options: TranslationOptions,
+    report: ReportOptions,
+    price: Price | None,
+) -> Estimate:
+    """Count what the audit would ask for and cost, as if everything were translated.
+
+    Args:
+        dialogues: gives the dialogues.
+        store: what was answered.
+        options: of the run itself.
+        report: how many utterances are drawn.
+        price: of the model, one request after the other.
+    """
+    sample = [one.alone() for one in draw(spoken(dialogues()), report.audit, seed=report.seed)]
+    return estimate(lambda: sample, store, without_context(options), price)
+
+
+def audit(
+    dialogues: Dialogues,
+    store: Store,
+    options: TranslationOptions,
+    report: ReportOptions,
+    outcome: Outcome,
+    *,
+    server: Server,
+    price: Price | None,
+) -> tuple[Outcome, Audit]:
+    """Translate a sample again without context, in the same store and under the same limit.
+
+    Args:
+        dialogues: gives the dialogues.
+        store: what was answered.
+        options: of the run itself.
+        report: how many utterances are drawn.
+        outcome: of the run; if that stopped, nothing is asked.
+        server: who answers; never through the Batch API.
+        price: of the model, one request after the other.
+
+    Returns:
+        The outcome of both, and what is known of the sample.
+    """
+    sample = draw(translated(dialogues(), store, options), report.audit, seed=report.seed)
+    if outcome.stopped is None:
+        run, alone = uuid.uuid4().hex[:12], without_context(options)
+        budget = Budget(alone, price, spent=store.total_cost())
+        chain = Chain(alone, store, run=run)
+        with _Progress(len(sample) * len(alone.steps), budget) as progress:
+            live = LiveRun(alone, store, chain, budget=budget, run=run, on_settled=progress.update)
+            single = [one.alone() for one in sample]
+            asyncio.run(_ask_all(live, lambda: single, alone, server, server.read_key()))
+        outcome = replace(
+            outcome,
+            stopped=live.stopped,
+            cost=budget.spent,
+            cost_of_run=outcome.cost_of_run + budget.spent - outcome.cost,
+            lost=outcome.lost + live.lost_money,
+        )
+    return outcome, compare(sample, store, options)
 
 
 async def _ask_all(

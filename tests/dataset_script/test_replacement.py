@@ -1,4 +1,4 @@
-"""A folder is replaced whole or not at all."""
+"""A folder or a file is replaced whole or not at all."""
 
 import doctest
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dataset_script import replacement
-from dataset_script.replacement import replace_folder
+from dataset_script.replacement import replace_file, replace_folder
 
 
 @pytest.fixture
@@ -53,3 +53,30 @@ def test_a_failing_rename_brings_the_old_folder_back(
 def test_the_documented_example_is_true() -> None:
     assert doctest.testmod(replacement).failed == 0
     assert doctest.testmod(replacement).attempted > 0
+
+
+def test_a_new_file_takes_the_old_ones_place(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "kept.txt"
+    for text in ("old", "new"):
+        with replace_file(target) as fresh:
+            fresh.write(text)
+            assert target.is_file() == (text == "new")
+        assert target.read_text() == text
+    assert [path.name for path in target.parent.iterdir()] == ["kept.txt"]
+
+
+@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt])
+def test_a_failure_leaves_the_old_file(tmp_path: Path, failure: type[BaseException]) -> None:
+    target = tmp_path / "kept.txt"
+    target.write_text("old")
+    with pytest.raises(failure), replace_file(target) as fresh:
+        fresh.write("new")
+        raise failure
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
+
+
+def test_half_a_surrogate_pair_ends_no_report(tmp_path: Path) -> None:
+    with replace_file(tmp_path / "a.txt") as fresh:
+        fresh.write("half \ud800 가")
+    assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "half ? 가"

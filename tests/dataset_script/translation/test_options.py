@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from dataset_script.translation.options import ContextOptions, TranslationOptions
+from dataset_script.translation.options import ContextOptions, ReportOptions, TranslationOptions
 
 
 @pytest.mark.parametrize(
@@ -12,6 +12,8 @@ from dataset_script.translation.options import ContextOptions, TranslationOption
         (lambda: ContextOptions(after=-2), "`context_after` is -2; it must be 0 or more"),
         (lambda: ContextOptions(targets=0), "`targets` is 0; it must be 1 or more"),
         (lambda: ContextOptions(after=0), "`targets` is 10 with `context_after` 0: the first of"),
+        (lambda: ReportOptions(audit=-1), "`audit` is -1; it must be 0 or more"),
+        (lambda: ReportOptions(lines=-5), "`report_lines` is -5; it must be 0 or more"),
         (lambda: TranslationOptions(model=" "), "`model` is empty"),
         (lambda: TranslationOptions(variants=-1), "`variants` is -1"),
         (lambda: TranslationOptions(concurrency=0), "`concurrency` is 0; it must be 1 or more"),
