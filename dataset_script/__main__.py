@@ -49,48 +49,7 @@ def make_parser(command: str | None = None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dataset_script", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     build = commands.add_parser("build", help="turn a corpus on disk into a dataset folder")
-    build.add_argument("corpus_dir", metavar="CORPUS_DIR", help="the unpacked corpus, or its zip")
-    build.add_argument("--config", required=True, choices=CONFIGS, help="which corpus it is")
-    build.add_argument(
-        "--output", required=True, metavar="DIR", help="dataset folder; its config is replaced"
-    )
-    build.add_argument(
-        "--translations", metavar="FILE.jsonl", help='lines of {"id": …, "text_en": …}'
-    )
-    build.add_argument(
-        "--require-translations",
-        action="store_true",
-        help="stop at once, and leave DIR as it is, if a row with Korean text has no English; this "
-        "is found out before the recordings are read, so a row counts even if its wav is unusable",
-    )
-    build.add_argument(
-        "--folds",
-        type=int,
-        metavar="N",
-        help=f"number of folds over the sessions (default: {DEFAULT_FOLDS}, or what a synthetic "
-        "corpus was spoken for)",
-    )
-    build.add_argument(
-        "--keep-markers",
-        action="store_true",
-        help="leave transcribers' marks such as l/ (laughter) and overlaps in text_ko; laughter "
-        "leaks the label",
-    )
-    build.add_argument(
-        "--role",
-        choices=ROLES,
-        default=ROLES[0],
-        help="whose emotion the labels describe; listener for kemdy19 only (default: %(default)s)",
-    )
-    build.add_argument(
-        "--script-groups",
-        metavar="FILE.csv",
-        help="which dialogues play the same script, where the transcripts do not tell: edit "
-        "DIR/scripts/CONFIG.csv and give it back",
-    )
-    build.add_argument(
-        "--bio", action="store_true", help="write the bio-signals too, as bio/CONFIG.parquet"
-    )
+    _add_build_arguments(build)
     build.set_defaults(run=_run_build)
     check = commands.add_parser("check", help="look a corpus over; nothing is written")
     check.add_argument("path", metavar="PATH", help="the unpacked corpus, or its zip")
@@ -109,6 +68,46 @@ def make_parser(command: str | None = None) -> argparse.ArgumentParser:
         add_arguments(translate)
     translate.set_defaults(run=_run_translate)
     return parser
+
+
+def _add_build_arguments(build: argparse.ArgumentParser) -> None:
+    add = build.add_argument
+    add("corpus_dir", metavar="CORPUS_DIR", help="the unpacked corpus, or its zip")
+    add("--config", required=True, choices=CONFIGS, help="which corpus it is")
+    add("--output", required=True, metavar="DIR", help="dataset folder; its config is replaced")
+    add("--translations", metavar="FILE.jsonl", help='lines of {"id": …, "text_en": …}')
+    add(
+        "--require-translations",
+        action="store_true",
+        help="stop at once, and leave DIR as it is, if a row with Korean text has no English; this "
+        "is found out before the recordings are read, so a row counts even if its wav is unusable",
+    )
+    add(
+        "--folds",
+        type=int,
+        metavar="N",
+        help=f"number of folds over the sessions (default: {DEFAULT_FOLDS}, or what a synthetic "
+        "corpus was spoken for)",
+    )
+    add(
+        "--keep-markers",
+        action="store_true",
+        help="leave transcribers' marks such as l/ (laughter) and overlaps in text_ko; laughter "
+        "leaks the label",
+    )
+    add(
+        "--role",
+        choices=ROLES,
+        default=ROLES[0],
+        help="whose emotion the labels describe; listener for kemdy19 only (default: %(default)s)",
+    )
+    add(
+        "--script-groups",
+        metavar="FILE.csv",
+        help="which dialogues play the same script, where the transcripts do not tell: edit "
+        "DIR/scripts/CONFIG.csv and give it back",
+    )
+    add("--bio", action="store_true", help="write the bio-signals too, as bio/CONFIG.parquet")
 
 
 def _run_build(args: argparse.Namespace) -> int:

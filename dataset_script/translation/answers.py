@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -28,9 +29,7 @@ FREE_LETTERS = 40  # that a short line may have beyond that: "네." is a sentenc
 LEAST_LETTERS = 10  # a shorter source is never found to be translated too briefly
 
 ANSWERED = re.compile(
-    r"\b(as an ai|ai language model|language model|cannot assist|can't assist|can't help with that"
-    r"|my instructions|system prompt|json object)\b",
-    re.IGNORECASE,
+    r"\b(as an ai|language model|cannot assist|can't assist|can't help with that)\b", re.IGNORECASE
 )
 ADDRESSED = re.compile(
     "지시|명령|무시하고|무시해|프롬프트|번역하지|출력해|인공지능|시스템|JSON", re.IGNORECASE
@@ -149,10 +148,7 @@ def _read_text(source: str, given: Any) -> str:
     if not isinstance(given, str):
         raise ValueError(f"form: the translation is {type(given).__name__}, no text")
     text = " ".join(given.split())
-    if not text:
-        raise ValueError("empty: the translation is empty")
-    if HANGUL.search(text):
-        raise ValueError("hangul: Korean letters are left")
+    _check_letters(source, text)
     if ANSWERED.search(text):
         raise ValueError("answered: the model seems to speak for itself in place of translating")
     length = len(REPEATED.sub(r"\1", source))  # a drawn-out cry is no longer in English
@@ -161,6 +157,23 @@ def _read_text(source: str, given: Any) -> str:
     if len(text) > LONGEST * len(source) + FREE_LETTERS:
         raise ValueError(f"long: {len(text)} letters for {len(source)} of the source")
     return text
+
+
+def _check_letters(source: str, text: str) -> None:
+    """Refuse what is not written in Latin letters, or says nothing where the source does."""
+    if HANGUL.search(text):
+        raise ValueError("hangul: Korean letters are left")
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ValueError("form: half a character is in the translation")
+    if not _plain(text) and (_plain(source) or not text):
+        raise ValueError("empty: the translation says nothing")
+    foreign = [letter for letter in text if letter.isalpha() and not _is_latin(letter)]
+    if foreign:
+        raise ValueError(f"letters: {foreign[0]!r} is no Latin letter")
+
+
+def _is_latin(letter: str) -> bool:
+    return letter.isascii() or unicodedata.name(letter, "").startswith("LATIN")
 
 
 def _plain(text: str) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ..replacement import replace_file
 from .answers import find_flags
 from .chain import Chain, Standing
 from .dialogues import Dialogue, Utterance
@@ -35,23 +34,12 @@ def write_translations(
         Number of lines by status: `ok`, `failed` (with a `reason`), `pending` (not asked yet) and
         `empty` (nothing was said that is known).
     """
-    target = Path(path).expanduser()
-    target.parent.mkdir(parents=True, exist_ok=True)
     counts: Counter[str] = Counter()
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with open(handle, "w", encoding="utf-8") as file:
-            for dialogue in dialogues:
-                for line in make_lines(chain.look_up(dialogue), options):
-                    counts[line["status"]] += 1
-                    file.write(json.dumps(line, ensure_ascii=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, target)
-    except BaseException:
-        os.unlink(name)
-        raise
+    with replace_file(Path(path).expanduser()) as file:
+        for dialogue in dialogues:
+            for line in make_lines(chain.look_up(dialogue), options):
+                counts[line["status"]] += 1
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
     return counts
 
 
@@ -111,9 +99,3 @@ def _describe_run(options: TranslationOptions) -> dict[str, Any]:
         "context_after": options.context.after,
         "targets_per_request": options.context.targets,
     }
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
