@@ -1,7 +1,8 @@
 """Which steps an utterance has behind it, and what is to be asked next, by what the store holds.
 
-Every step's key depends on what the steps before it gave, so a step can be asked for an utterance
-only when those are there: its own draft, and for a refinement the drafts around it.
+Every step's key depends on what the steps before it gave, so a refinement is asked for only when
+the drafts of its utterance and of those around it are settled. A draft that failed is left out:
+the Korean line is there all the same.
 """
 
 from __future__ import annotations
@@ -105,8 +106,7 @@ class Chain:
             drafts = standing.results["draft"]
             own = given = self._read_texts(standing, drafts, "draft")
             ready = [
-                bool(own[index])
-                and (self._guesses or not any(map(self.is_open, drafts[self._around(index)])))
+                self._guesses or not any(map(self.is_open, drafts[self._around(index)]))
                 for index in range(count)
             ]
         elif step == "vary":

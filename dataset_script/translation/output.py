@@ -70,14 +70,13 @@ def _make_line(
     if draft is not None and draft.is_good:
         line["draft"] = draft.texts[0]
     result = standing.translation(options)[place]
-    if result is None and draft is not None and not draft.is_good:
-        return {**line, "status": "failed", "reason": f"draft: {draft.fault}"}
     if result is None:
         return {**line, "status": "pending"}
     if not result.is_good:
         return {**line, "status": "failed", "reason": result.fault, "date": result.time[:10]}
     line["text_en"] = result.texts[0]
     flags = find_flags(utterance.text_ko, line["text_en"])
+    flags += ["no_draft"] * ("draft" in standing.results and "draft" not in line)
     if "vary" in options.steps:
         flags += _add_variants(line, standing.results["vary"][place])
     return {**line, "status": "ok", "flags": flags, "date": result.time[:10]}

@@ -96,8 +96,9 @@ PROMPTS = {
     "refine": Prompt(
         "You refine draft translations of Korean dialogue into natural spoken English for research "
         "on emotion. `draft` is a first translation of the line beside it, which may be wrong: a "
-        "wrong person, a literal idiom, a lost irony. Write a new translation of each target that "
-        "fits the Korean line and the dialogue; keep the draft where it is right. "
+        "wrong person, a literal idiom, a lost irony; some lines have none. Write a new "
+        "translation of each target that fits the Korean line and the dialogue; keep the draft "
+        "where it is right. "
         f"{_DATA} {_CONTEXT} {_ANSWER}",
         "translations",
         "text_en",

@@ -56,7 +56,7 @@ def test_a_refinement_waits_for_the_drafts_around_it(store):
     assert chain.pending(chain.look_up(DIALOGUE), "refine") == []
     _keep(store, drafts[:4])
     assert _places(chain.pending(chain.look_up(DIALOGUE), "refine")) == [0, 1, 2]
-    _keep(store, [drafts[4]], fault="empty: …")  # settled, and nothing to refine
+    _keep(store, [drafts[4]], fault="empty: …")  # settled, without a draft
     standing = chain.look_up(DIALOGUE)
     jobs = chain.pending(standing, "refine")
     assert _places(jobs) == [0, 1, 2, 3]

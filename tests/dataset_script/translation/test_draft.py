@@ -225,19 +225,17 @@ def test_the_refinement_sees_the_drafts_of_its_target_and_of_the_turns_around_it
     }
 
 
-def test_an_utterance_without_a_draft_is_marked_and_its_neighbours_are_translated(marian, store):
+def test_an_utterance_without_a_draft_is_translated_all_the_same_and_flagged(marian, store):
     dialogue = say("네", "음", "괜찮아")
     options = options_of(marian)
     write_drafts([dialogue], store, options, run="r")
     assert sorted(result.texts for result in store.results()) == [(), ("It is fine.",), ("Yes.",)]
     bodies = asked_by_a_run(dialogue, store, options)
-    assert [[t["text_ko"] for t in content_of(b)["targets"]] for b in bodies] == [
-        ["네"],
-        ["괜찮아"],
-    ]
+    (body,) = bodies
+    assert ["draft" in target for target in content_of(body)["targets"]] == [True, False, True]
     lines = list(make_lines(Chain(options, store, run="r").look_up(dialogue), options))
-    assert [line["status"] for line in lines] == ["ok", "failed", "ok"]
-    assert lines[1]["reason"] == "draft: empty: the checkpoint wrote nothing"
+    assert [line["status"] for line in lines] == ["ok"] * 3
+    assert (lines[1]["flags"], lines[1]["text_en"]) == (["no_draft"], english_of("음"))
     assert lines[0]["draft"] == "Yes." and lines[0]["text_en"] == english_of("네Yes.")
 
 

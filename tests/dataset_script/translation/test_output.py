@@ -75,11 +75,11 @@ def test_drafts_and_variants_stand_beside_the_translation(store, tmp_path):
     varied = chain.pending(chain.look_up(DIALOGUE), "vary")
     _keep(store, varied[0], ("One.", "Two."))
     lines, counts = _write(store, tmp_path / "t.jsonl", options)
-    assert counts == {"ok": 2, "failed": 1, "pending": 2, "empty": 1}
+    assert counts == {"ok": 2, "pending": 3, "empty": 1}
     assert (lines[0]["draft"], lines[0]["text_en"]) == ("Draft 0.", ENGLISH)
     assert lines[0]["text_en_variants"] == ["One.", "Two."] and lines[0]["flags"] == []
-    assert lines[1]["reason"] == "draft: empty: the checkpoint wrote nothing"
-    assert lines[2]["text_en_variants"] == [] and lines[2]["flags"] == ["no_variants"]
+    assert lines[1]["text_en_variants"] == [] and "draft" not in lines[1]
+    assert lines[1]["flags"] == ["no_draft", "no_variants"]
 
 
 def test_the_file_is_written_whole_or_not_at_all(store, tmp_path):
