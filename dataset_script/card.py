@@ -163,14 +163,15 @@ def _describe_window(facts: dict[str, Any]) -> str:
         f"{before or 'none'} of the utterances before it and {after or 'none'} of those after it"
         for before, after in facts["contexts"]
     )
-    seen = f"Each utterance was translated with {windows} in view"
     together = max(facts["targets"], default=1)
+    beside = f", beside up to {together - 1} others of its request," * (together > 1)
+    seen = f"Each utterance was translated with {windows}{beside} in view"
     if any(after for _, after in facts["contexts"]):
         return f"{seen}: the English may know what is said later, so it is **not causal**."
     if together > 1:
         return (
-            f"{seen}, but up to {together} of them in one request: the English may know what later "
-            "ones of its request say, so it is **not causal**."
+            f"{seen}: the English may know what later ones of its request say, so it is **not "
+            "causal**."
         )
     return f"{seen}: it is causal, nothing that is said later has a say."
 

@@ -93,7 +93,8 @@ def test_the_card_says_what_made_the_english_and_how_much_of_it():
     assert _translated() == (
         "**kemdy20**: by `gpt-4.1`, prompt `1-abcdef12`, without a draft, 2026-11-20 to "
         "2026-11-25. Each utterance was translated with 3 of the utterances before it and 3 of "
-        "those after it in view: the English may know what is said later, so it is **not causal**. "
+        "those after it, beside up to 9 others of its request, in view: the English may know what "
+        "is said later, so it is **not causal**. "
         "Lines by status: ok 400, failed 3, pending 1. Failed: `refused` (2), `timed out` (1). "
         "Rows with Korean text and no English: 4. With other renderings: 120. Flagged: 2.5% "
         "(`short` (8), `names` (3))."
@@ -121,7 +122,7 @@ def test_the_card_names_several_models_and_the_draft():
         ),
         ([[0, 0]], [], "with none of the utterances before it and none of those after it in view:"),
         ([[3, 0], [3, 3]], [1], "none of those after it or 3 of the utterances before it and 3 of"),
-        ([[3, 0]], [1, 10], "in view, but up to 10 of them in one request: the English may know"),
+        ([[3, 0]], [1, 10], "after it, beside up to 9 others of its request, in view: the English"),
         ([], [10], "What of the dialogue was in view is not recorded."),
     ],
 )
