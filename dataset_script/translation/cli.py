@@ -35,6 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--base-url", metavar="URL", help="an OpenAI-compatible server (default: OpenAI's)")
     add("--batch", action="store_true", help="through the Batch API: half the price, within a day")
     add(
+        "--poll",
+        type=float,
+        default=Server().poll,
+        metavar="SECONDS",
+        help="between two looks at a batch (default: %(default)s)",
+    )
+    add(
         "--draft",
         default=options.draft,
         metavar="none|llm|MODEL",
@@ -82,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
         OSError: for what cannot be read or written.
     """
     options = _read_options(args)
-    server = Server(args.base_url, batch=args.batch)
+    server = Server(args.base_url, batch=args.batch, poll=args.poll)
     price = load_price(options.model, path=args.prices, batch=args.batch)
     dialogues = list(_open_dialogues(args))
     path = args.store or args.output.with_name(args.output.name + ".store")
@@ -91,6 +98,8 @@ def run(args: argparse.Namespace) -> int:
     with Store(path) as store:
         expected = estimate(lambda: dialogues, store, options, price)
         print(_describe_estimate(expected, options, args, is_priced=price is not None))
+        if opened := len(store.open_batches()):
+            print(f"  open         {opened:,} batch(es) at the server, which are collected first")
         if args.dry_run:
             return 0
         server.read_key()
@@ -178,6 +187,7 @@ def _describe_outcome(outcome: Outcome, args: argparse.Namespace) -> str:
     ]
     if outcome.lost:
         lines.append(f"  unanswered   {outcome.lost:,} requests, which may have been paid for")
+    lines += [f"  note         {note}" for note in outcome.notes]
     lines.append(f"Translations: {args.output}")
     lines.append(
         f"Use them: python -m dataset_script build {args.corpus_dir} --config {args.config} "
