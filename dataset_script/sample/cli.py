@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .lexicon import DEFAULT_LEXICON
+from .lexicon import DEFAULT_LEXICON, load_lexicon
 from .oracle import bayes_exact_match, format_oracle
 from .parameters import NEUTRAL_RANGE, Parameters
+from .server import ChatServer, SampleTranslator
 from .session import LAYOUTS, SampleOptions
 from .speech import VOICES
 from .writer import CONTEXTUAL_FILE, write_sample_corpus
@@ -62,6 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--lexicon", type=Path, default=DEFAULT_LEXICON, help="JSON file with other lines")
     add("--voices", nargs="+", default=list(VOICES), help="espeak-ng voices: m1, f:Annie, …")
+    add(
+        "--serve",
+        type=int,
+        metavar="PORT",
+        help="answer the translation command by the lexicon, as an OpenAI-compatible server on "
+        "this machine, until interrupted (0: any free port)",
+    )
     add("--oracle", action="store_true", help="print the Bayes exact match of each modality")
 
 
@@ -80,8 +88,10 @@ def run(args: argparse.Namespace) -> int:
         context_signal=args.context_signal,
         neutral=args.neutral,
     )
-    if args.directory is None and not args.oracle:
-        raise ValueError("`directory` is missing; name a folder to write to, or give `--oracle`.")
+    if args.directory is None and not args.oracle and args.serve is None:
+        raise ValueError(
+            "`directory` is missing; name a folder to write to, or give `--oracle` or `--serve`."
+        )
     if args.directory is not None:
         options = SampleOptions(
             sessions=args.sessions,
@@ -103,4 +113,21 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.oracle:
         print(format_oracle(bayes_exact_match(parameters), parameters))
+    if args.serve is not None:
+        _serve(args.lexicon, args.serve)
     return 0
+
+
+def _serve(lexicon: Path, port: int) -> None:
+    """Answer until interrupted."""
+    server = ChatServer(SampleTranslator(load_lexicon(lexicon)), port=port)
+    print(
+        f"SYNTHETIC translations of the sample corpora at {server.base_url} (Ctrl-C ends it)\n"
+        "Use it: python -m dataset_script translate DIR --config kemdy20 --output t.jsonl "
+        f"--base-url {server.base_url}",
+        flush=True,
+    )
+    try:
+        server.serve()
+    except KeyboardInterrupt:
+        print("ended")

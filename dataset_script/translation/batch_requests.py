@@ -217,4 +217,4 @@ def _list_windows(
 
 def _write_line(custom_id: str, body: dict[str, Any]) -> bytes:
     line = {"custom_id": custom_id, "method": "POST", "url": ENDPOINT, "body": body}
-    return json.dumps(line, ensure_ascii=False).encode() + b"\n"
+    return json.dumps(line).encode() + b"\n"  # in ASCII: some servers take U+2028 for an end

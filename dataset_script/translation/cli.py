@@ -14,7 +14,7 @@ from ..report import BuildReport
 from .dialogues import Dialogue, read_dialogues
 from .estimate import Estimate
 from .options import RESPONSE_FORMATS, ContextOptions, TranslationOptions
-from .prices import load_price, price_date
+from .prices import Price, load_price, price_date
 from .prompts import prompt_version
 from .run import Outcome, Server, estimate, translate
 from .store import Store
@@ -90,7 +90,9 @@ def run(args: argparse.Namespace) -> int:
     """
     options = _read_options(args)
     server = Server(args.base_url, batch=args.batch, poll=args.poll)
-    price = load_price(options.model, path=args.prices, batch=args.batch)
+    price = _read_price(args, server)
+    if not args.dry_run:
+        server.read_key()  # before anything is read or written
     dialogues = list(_open_dialogues(args))
     path = args.store or args.output.with_name(args.output.name + ".store")
     if args.dry_run and not path.is_file():
@@ -102,7 +104,6 @@ def run(args: argparse.Namespace) -> int:
             print(f"  open         {opened:,} batch(es) at the server, which are collected first")
         if args.dry_run:
             return 0
-        server.read_key()
         print(_describe_privacy(expected.jobs, server), flush=True)
         outcome = translate(
             lambda: dialogues,
@@ -136,6 +137,13 @@ def _read_options(args: argparse.Namespace) -> TranslationOptions:
         timeout=args.timeout,
         max_cost=args.max_cost,
     )
+
+
+def _read_price(args: argparse.Namespace, server: Server) -> Price | None:
+    """The price of the model: OpenAI's at OpenAI, nothing on this machine, else what is given."""
+    if args.prices is None and server.base_url is not None:
+        return Price(0.0, 0.0, 0.0) if server.is_here else None
+    return load_price(args.model, path=args.prices, batch=args.batch)
 
 
 def _open_dialogues(args: argparse.Namespace) -> Iterable[Dialogue]:
