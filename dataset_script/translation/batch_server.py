@@ -24,6 +24,7 @@ from .failures import Answer, StopError, TransientError, UnknownError
 NAME = "kemer_batch"  # key of a batch's metadata that holds our name for it
 TRIES = 12  # of a call that fails and may succeed later: about seven minutes
 TRIES_IN_SILENCE = 3  # if the server never answered anything
+TRIES_OF_FILE = 3  # if lines of it cannot be read
 BACKOFF = 1.0  # seconds before the second try; doubled for each after it
 LONGEST_BACKOFF = 60.0
 TICK = 0.2  # seconds after which a stop is noticed
@@ -175,13 +176,13 @@ class BatchServer:
         """Fetch what a batch gave, both of its files.
 
         Raises:
+            TransientError: if what comes is no file of a batch.
             UnknownError: if the server has thrown its files away.
         """
         harvest = Harvest()
         for file in (batch.output_file_id, batch.error_file_id):
             if file:
-                content = await self._call(lambda file=file: self._fetch(file), bytes)
-                read_lines(content, file, harvest)
+                await self._read_file(file, harvest)
         return harvest
 
     async def pause(self, seconds: float) -> None:
@@ -190,6 +191,20 @@ class BatchServer:
         while not self.is_stopping and (left := end - time.monotonic()) > 0:
             # A handler of signals does not wake the loop, so it has to look.
             await asyncio.sleep(min(TICK, left))
+
+    async def _read_file(self, file: str, harvest: Harvest) -> None:
+        """Read a file; again where it looks as if it came broken, as what it holds is paid for."""
+        for tries in range(1, TRIES_OF_FILE + 1):
+            content = await self._call(lambda: self._fetch(file), bytes)
+            read = read_lines(content, file)
+            if not read.broken:
+                break
+            if tries < TRIES_OF_FILE:
+                await self.pause(self._backoff * 2 ** (tries - 1))
+        if read.broken and not read.lines and not content.lstrip().startswith(b"{"):
+            raise TransientError(f"{file} is no file of a batch: {read.broken[0]}")
+        harvest.lines += read.lines
+        harvest.broken += read.broken
 
     async def _fetch(self, file: str) -> bytes:
         return (await self._client.files.content(file)).content
@@ -221,14 +236,14 @@ class BatchServer:
             raise error
 
 
-def read_lines(content: bytes, file: str, harvest: Harvest) -> None:
+def read_lines(content: bytes, file: str) -> Harvest:
     """Read an output or error file, in whatever order it is.
 
     Args:
         content: JSON Lines.
         file: its name.
-        harvest: takes the lines; those that cannot be read are named in it.
     """
+    harvest = Harvest()
     for number, raw in enumerate(content.split(b"\n"), 1):
         if not raw.strip():
             continue
@@ -236,6 +251,7 @@ def read_lines(content: bytes, file: str, harvest: Harvest) -> None:
             harvest.lines.append(_read_line(json.loads(raw)))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             harvest.broken.append(f"line {number} of {file} ({error!r})")
+    return harvest
 
 
 def _read_line(line: dict) -> Line:
