@@ -13,10 +13,10 @@ from dataset_script.translation.batch_server import BatchServer
 from dataset_script.translation.chain import Chain
 from dataset_script.translation.client import ask
 from dataset_script.translation.live import LiveRun
-from dataset_script.translation.options import TranslationOptions
+from dataset_script.translation.options import ContextOptions, TranslationOptions
 from dataset_script.translation.output import make_lines
 from dataset_script.translation.prices import Budget, Price
-from dataset_script.translation.store import BatchEvent, Store
+from dataset_script.translation.store import BatchEvent, Result, Store
 
 from .batch_server import (
     Call,
@@ -196,6 +196,18 @@ def test_an_expired_batch_without_files_is_submitted_again(store):
     with FaultyBatchServer(endings=(nothing,)) as server:
         batches = run(store, server, make_dialogues(2))
     assert batches.settled == (24, 0) and batches.lost_money == 0
+    with FaultyBatchServer(endings=(nothing,) * 9) as server:
+        batches = run(store, server, [make_dialogue("Sess07_script01", about="7")], name="r2")
+        assert len(server.batches) == 3 and batches.settled == (0, 12)
+
+
+def test_equal_lines_without_context_are_asked_once(store):
+    options = replace(OPTIONS, context=ContextOptions(0, 0, 1))
+    dialogues = [make_dialogue(f"Sess{n:02d}_script01", turns=4) for n in range(6)]
+    with FaultyBatchServer() as server:
+        run(store, server, dialogues, options)
+        assert len(server.requests) == 4  # the six dialogues say the same
+    assert {line["status"] for line in lines_of(store, dialogues, options)} == {"ok"}
 
 
 def test_a_failed_batch_is_said_with_the_servers_first_error_and_not_repeated(store):
@@ -418,6 +430,17 @@ def test_answers_to_what_nobody_asks_any_more_are_counted_and_paid(store):
         assert batches.settled == (10, 0) and len(server.batches) == 1
     assert "batch batch_1 has 2 answers to requests that are not known any more" in batches.notes[0]
     assert len(list(store.answers())) == 3 and store.total_cost() > 0
+
+
+def test_what_was_translated_meanwhile_is_left_as_it_is(store):
+    dialogue = make_dialogue()
+    key = Chain(OPTIONS, store, run="look").look_up(dialogue).jobs["translate"][0].key
+    with FaultyBatchServer(polls=2) as server:
+        _interrupt(store, server, [dialogue])
+        store.add([Result(key, "translate", "x", ("By hand.",), None, "m", "r0", "t")])
+        batches = run(store, server, [dialogue], name="r2")
+    assert batches.settled == (11, 0) and len(list(store.results())) == 12
+    assert lines_of(store, [dialogue])[0]["text_en"] == "By hand."
 
 
 def test_an_adopted_batch_is_known_with_other_windows(store):
