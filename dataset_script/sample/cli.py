@@ -80,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
         ValueError: for an option outside its range, a folder or lexicon that cannot be used, or if
             there is nothing to do.
         FileNotFoundError: if there is no such lexicon.
+        OSError: if the port of `--serve` is taken.
         RuntimeError: if espeak-ng is not installed or fails.
     """
     parameters = Parameters(
@@ -114,20 +115,22 @@ def run(args: argparse.Namespace) -> int:
     if args.oracle:
         print(format_oracle(bayes_exact_match(parameters), parameters))
     if args.serve is not None:
-        _serve(args.lexicon, args.serve)
+        _serve(args)
     return 0
 
 
-def _serve(lexicon: Path, port: int) -> None:
+def _serve(args: argparse.Namespace) -> None:
     """Answer until interrupted."""
-    server = ChatServer(SampleTranslator(load_lexicon(lexicon)), port=port)
+    server = ChatServer(SampleTranslator(load_lexicon(args.lexicon)), port=args.serve)
     print(
         f"SYNTHETIC translations of the sample corpora at {server.base_url} (Ctrl-C ends it)\n"
-        "Use it: python -m dataset_script translate DIR --config kemdy20 --output t.jsonl "
-        f"--base-url {server.base_url}",
+        f"Use it: python -m dataset_script translate {args.directory or 'DIR'} "
+        f"--config {args.layout} --output t.jsonl --base-url {server.base_url}",
         flush=True,
     )
     try:
         server.serve()
     except KeyboardInterrupt:
         print("ended")
+    finally:
+        server.close()

@@ -12,138 +12,67 @@ as far as the `openai` client needs them.
 from __future__ import annotations
 
 import json
+import socket
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
+from .batch_jobs import BatchDesk, BatchJob
 from .lexicon import Lexicon
 from .parameters import Parameters
+from .replies import Reply, complete, fail
 from .scripts import ENDINGS, translate_lead
 from .translator import translate_dialogue
 
-LETTERS_PER_TOKEN = 4  # invented: what usage is made of
+__all__ = ["BatchJob", "ChatServer", "Reply", "SampleTranslator", "complete", "fail"]
+
 FRAMES = ("Well, {}", "You know, {}", "I mean, {}", "Look, {}", "So, {}", "Right, {}")
+"""Invented: how variants begin, which a sample corpus has no other wordings for."""
 BACKLOG = 1024  # connections that may wait
+PORTS = 65536
 
 
-@dataclass(frozen=True)
-class Reply:
-    """What the server sends.
-
-    Attributes:
-        body: an object, sent as JSON, or bytes as they are.
-        status: HTTP status.
-        headers: further ones.
-        delay: seconds before it.
-        cut: close the connection in place of an answer.
-    """
-
-    body: Any
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-    delay: float = 0.0
-    cut: bool = False
-
-
-def complete(content: str, body: dict[str, Any], **choice: Any) -> Reply:
-    """Make a chat completion.
-
-    Args:
-        content: text of the answer.
-        body: the request, for model and usage.
-        choice: `finish_reason` or `refusal`, if they are not the usual ones.
-    """
-    read = sum(len(message["content"]) for message in body["messages"]) // LETTERS_PER_TOKEN + 1
-    written = len(content) // LETTERS_PER_TOKEN + 1
-    message = {"role": "assistant", "content": content, "refusal": choice.get("refusal")}
-    return Reply(
-        {
-            "id": "chatcmpl-sample",
-            "object": "chat.completion",
-            "created": 0,
-            "model": body["model"],
-            "choices": [
-                {
-                    "index": 0,
-                    "message": message,
-                    "finish_reason": choice.get("finish_reason", "stop"),
-                }
-            ],
-            "usage": {
-                "prompt_tokens": read,
-                "completion_tokens": written,
-                "total_tokens": read + written,
-            },
-        }
-    )
-
-
-def fail(status: int, message: str, *, code: str | None = None, **headers: str) -> Reply:
-    """Make an error as OpenAI's servers do; `_` in a header's name stands for `-`."""
-    error = {"message": message, "type": code, "param": None, "code": code}
-    names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Reply({"error": error}, status, names)
-
-
-@dataclass
-class BatchJob:
-    """A batch on the server.
-
-    Attributes:
-        facts: what the server says of it.
-        bodies: `custom_id` and request of each line.
-        polls: how often it was asked after.
-    """
-
-    facts: dict[str, Any]
-    bodies: list[tuple[str, dict[str, Any]]]
-    polls: int = 0
-
-
-class ChatServer:
+class ChatServer(BatchDesk):
     """A real server on 127.0.0.1; use it in a `with` statement.
 
     Args:
         answer: gives the reply to the arguments of a chat completion.
         port: 0 takes a free one.
-        delay: seconds before every answer.
+        delay: seconds before every answer but those of a batch.
 
     Attributes:
+        delay: may be changed while it serves.
         requests: the arguments of every chat completion, in the order of their coming.
+        times: when each of them came, in seconds of `time.monotonic`.
         most_at_once: the most that were being answered at one time.
         files: contents by file id.
         batches: by batch id.
+
+    Raises:
+        ValueError: if there is no such port.
+        OSError: if the port is taken.
     """
 
     def __init__(
         self, answer: Callable[[dict[str, Any]], Reply], *, port: int = 0, delay: float = 0.0
     ) -> None:
+        super().__init__()
+        if not 0 <= port < PORTS:
+            raise ValueError(f"`port` is {port}; it must be between 0 (any) and {PORTS - 1}.")
+        self.delay = delay
         self.requests: list[dict[str, Any]] = []
+        self.times: list[float] = []
         self.most_at_once = 0
-        self.files: dict[str, bytes] = {}
-        self.batches: dict[str, BatchJob] = {}
         self._answer = answer
-        self._delay = delay
         self._now = 0
         self._lock = threading.Lock()
-        chat = self
-
-        class Handler(_Handler):
-            server_of_chat = chat
-
-        class Server(ThreadingHTTPServer):
-            request_queue_size = BACKLOG
-            daemon_threads = True
-
-            def handle_error(self, *_: object) -> None:
-                """Say nothing of clients that are gone."""
-
-        self._server = Server(("127.0.0.1", port), Handler)
+        self._server = _Server(("127.0.0.1", port), _Handler)
+        self._server.chat = self
 
     @property
     def base_url(self) -> str:
@@ -156,146 +85,143 @@ class ChatServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End serving."""
+        """End serving; clients that are still connected are cut off."""
         self._server.shutdown()
-        self._server.server_close()
+        self.close()
 
     def serve(self) -> None:
         """Serve in this thread."""
         self._server.serve_forever(poll_interval=0.05)
 
+    def close(self) -> None:
+        """Give the port back, and cut off whoever is connected."""
+        self._server.server_close()
+        self._server.cut_connections()
+
     def answer_chat(self, body: dict[str, Any]) -> Reply:
         """Answer one chat completion and count it."""
         with self._lock:
-            self.requests.append(body)
+            self._note(body)
             self._now += 1
             self.most_at_once = max(self.most_at_once, self._now)
         try:
-            time.sleep(self._delay)
+            time.sleep(self.delay)
             return self._answer(body)
         finally:
             with self._lock:
                 self._now -= 1
 
-    def add_file(self, content: bytes) -> dict[str, Any]:
-        """Keep a file; what the server says of it."""
+    def answer_line(self, body: dict[str, Any]) -> Reply:
+        """Answer one chat completion of a batch, at once."""
         with self._lock:
-            name = f"file-{len(self.files) + 1}"
-            self.files[name] = content
-        return _describe_file(name, content)
+            self._note(body)
+        return self._answer(body)
 
-    def add_batch(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Take a batch."""
-        lines = self.files[order["input_file_id"]].decode().splitlines()
-        rows = [json.loads(line) for line in lines]
-        with self._lock:
-            facts = {
-                "id": f"batch_{len(self.batches) + 1}",
-                "object": "batch",
-                "endpoint": order["endpoint"],
-                "completion_window": order["completion_window"],
-                "created_at": 0,
-                "input_file_id": order["input_file_id"],
-                "metadata": order.get("metadata"),
-                "status": "validating",
-            }
-            bodies = [(row["custom_id"], row["body"]) for row in rows]
-            self.batches[facts["id"]] = BatchJob(facts, bodies)
-        return facts
-
-    def poll(self, batch: BatchJob) -> dict[str, Any]:
-        """Say how a batch stands; the first poll does all of it."""
-        batch.polls += 1
-        if batch.facts["status"] in ("validating", "in_progress"):
-            self.finish(batch)
-        return batch.facts
-
-    def finish(self, batch: BatchJob) -> None:
-        """Do a batch: every line is answered, in order."""
-        self.end_batch(batch, "completed", [self.do_line(*line) for line in batch.bodies], [])
-
-    def do_line(self, custom_id: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Answer one line of a batch."""
-        reply = self.answer_chat(body)
-        response = {"status_code": reply.status, "request_id": custom_id, "body": reply.body}
-        return {"id": custom_id, "custom_id": custom_id, "response": response, "error": None}
-
-    def end_batch(
-        self, batch: BatchJob, status: str, lines: Iterable[Any], errors: Iterable[Any]
-    ) -> None:
-        """Give a batch its end and its files."""
-        batch.facts["status"] = status
-        for key, rows in (("output_file_id", list(lines)), ("error_file_id", list(errors))):
-            text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-            batch.facts[key] = self.add_file(text.encode())["id"] if rows else None
+    def _note(self, body: dict[str, Any]) -> None:
+        self.requests.append(body)
+        self.times.append(time.monotonic())
 
 
-def _describe_file(name: str, content: bytes) -> dict[str, Any]:
-    return {
-        "id": name,
-        "object": "file",
-        "bytes": len(content),
-        "created_at": 0,
-        "filename": f"{name}.jsonl",
-        "purpose": "batch",
-        "status": "processed",
-    }
+class _Server(ThreadingHTTPServer):
+    """Keeps what is connected, so that the end of a server is one for its clients too."""
+
+    request_queue_size = BACKLOG
+    daemon_threads = True
+    chat: ChatServer
+
+    def __init__(self, *arguments: Any) -> None:
+        self._connections: set[socket.socket] = set()
+        self._connections_lock = threading.Lock()
+        super().__init__(*arguments)
+
+    def process_request(self, request: socket.socket, client_address: Any) -> None:
+        with self._connections_lock:
+            self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: socket.socket) -> None:
+        with self._connections_lock:
+            self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def cut_connections(self) -> None:
+        with self._connections_lock:
+            for connection in self._connections:
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:  # the client was faster
+                    continue
+
+    def handle_error(self, *arguments: Any) -> None:
+        """Say nothing of clients that are gone; a fault of ours is shown."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(*arguments)
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server_of_chat: ChatServer
+    server: _Server
 
     def do_GET(self) -> None:  # noqa: N802 (the name is the library's)
-        chat, parts = self.server_of_chat, urlsplit(self.path).path.strip("/").split("/")[1:]
-        match parts:
-            case ["models"]:
-                self._send(Reply({"object": "list", "data": [{"id": "sample", "object": "model"}]}))
-            case ["files", name, "content"] if name in chat.files:
-                self._send(Reply(chat.files[name]))
-            case ["batches", name] if name in chat.batches:
-                self._send(Reply(chat.poll(chat.batches[name])))
-            case ["batches"]:
-                self._send(Reply(self._list_batches()))
-            case _:
-                self._send(fail(404, f"no such thing: {self.path}"))
+        self._answer(self._get)
 
     def do_POST(self) -> None:  # noqa: N802 (the name is the library's)
-        content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        chat, parts = self.server_of_chat, urlsplit(self.path).path.strip("/").split("/")[1:]
-        match parts:
-            case ["chat", "completions"]:
-                self._send(chat.answer_chat(json.loads(content)))
-            case ["files"]:
-                self._send(Reply(chat.add_file(self._read_upload(content))))
-            case ["batches"]:
-                self._send(Reply(chat.add_batch(json.loads(content))))
-            case ["batches", name, "cancel"] if name in chat.batches:
-                chat.batches[name].facts["status"] = "cancelled"
-                self._send(Reply(chat.batches[name].facts))
-            case _:
-                self._send(fail(404, f"no such thing: {self.path}"))
+        self._answer(self._post)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
-    def _list_batches(self) -> dict[str, Any]:
-        """One page, the newest first."""
-        query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
-        facts = [batch.facts for batch in self.server_of_chat.batches.values()][::-1]
-        names = [fact["id"] for fact in facts]
-        start = names.index(query["after"]) + 1 if "after" in query else 0
-        page = facts[start : start + int(query.get("limit", 20))]
-        has_more = start + len(page) < len(facts)
-        return {"object": "list", "data": page, "has_more": has_more}
+    def _answer(self, make: Callable[[list[str]], Reply]) -> None:
+        """Answer what is asked for under `/v1`; what cannot be done is an error of the client."""
+        first, *parts = urlsplit(self.path).path.strip("/").split("/")
+        try:
+            reply = make(parts if first == "v1" else [])
+        except _BadRequestError as error:
+            reply = fail(400, str(error), code="invalid_value")
+        self._send(reply)
+
+    def _get(self, parts: list[str]) -> Reply:
+        chat = self.server.chat
+        match parts:
+            case ["models"]:
+                model = {"id": "sample", "object": "model", "created": 0, "owned_by": "sample"}
+                return Reply({"object": "list", "data": [model]})
+            case ["files", name, "content"] if name in chat.files:
+                return Reply(chat.files[name], headers={"Content-Type": "application/jsonl"})
+            case ["batches", name] if name in chat.batches:
+                return Reply(chat.poll(chat.batches[name]))
+            case ["batches"]:
+                query = dict(parse_qsl(urlsplit(self.path).query))
+                return Reply(_obey(_list_batches, chat, query))
+        return fail(404, f"no such thing: {self.path}")
+
+    def _post(self, parts: list[str]) -> Reply:
+        content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        chat = self.server.chat
+        match parts:
+            case ["chat", "completions"]:
+                return chat.answer_chat(_obey(_read_chat, content))
+            case ["files"]:
+                return Reply(chat.add_file(_obey(self._read_upload, content)))
+            case ["batches"]:
+                return Reply(_obey(chat.add_batch, _obey(_read_object, content)))
+            case ["batches", name, "cancel"] if name in chat.batches:
+                return Reply(_obey(chat.cancel, chat.batches[name]))
+        return fail(404, f"no such thing: {self.path}")
 
     def _read_upload(self, content: bytes) -> bytes:
-        """The file in a form."""
+        """Read the file in a form."""
         header = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
-        form = BytesParser().parsebytes(header + content)
-        part = next(p for p in form.walk() if p.get_filename())
-        return part.get_payload(decode=True)
+        parts = list(BytesParser().parsebytes(header + content).walk())
+        files = [part for part in parts if part.get_filename()]
+        fields = {
+            part.get_param("name", header="content-disposition"): part.get_payload(decode=True)
+            for part in parts
+        }
+        if not files or fields.get("purpose") != b"batch":
+            raise ValueError("A form with a `file` and the `purpose` 'batch' is needed.")
+        return files[0].get_payload(decode=True)
 
     def _send(self, reply: Reply) -> None:
         time.sleep(reply.delay)
@@ -313,6 +239,42 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
+class _BadRequestError(Exception):
+    """A client asks for what cannot be done."""
+
+
+def _obey(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call what reads a client's wish; a `ValueError` is then the client's."""
+    try:
+        return function(*arguments)
+    except ValueError as error:
+        raise _BadRequestError(str(error)) from error
+
+
+def _list_batches(chat: ChatServer, query: dict[str, str]) -> dict[str, Any]:
+    limit = {"limit": int(query["limit"])} if "limit" in query else {}
+    return chat.list_batches(after=query.get("after"), **limit)
+
+
+def _read_object(content: bytes) -> dict[str, Any]:
+    value = json.loads(content)
+    if not isinstance(value, dict):
+        raise ValueError(f"The request is {value!r} where an object is needed.")
+    return value
+
+
+def _read_chat(content: bytes) -> dict[str, Any]:
+    body = _read_object(content)
+    messages = body.get("messages")
+    if not isinstance(body.get("model"), str):
+        raise ValueError(f"`model` is {body.get('model')!r}; a name is needed.")
+    if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
+        raise ValueError(f"`messages` is {messages!r}; a list of objects is needed.")
+    if body.get("stream"):
+        raise ValueError("`stream` is true; this server answers at once.")
+    return body
+
+
 class SampleTranslator:
     """Answers the translation command for the lines of a lexicon.
 
@@ -322,46 +284,67 @@ class SampleTranslator:
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
+        self._lines = {line.ko for line in (*lexicon.plain_lines(), *lexicon.ambiguous)}
         self._cue_window = Parameters().cue_window
 
     def __call__(self, body: dict[str, Any]) -> Reply:
-        """Answer one chat completion; a function of its message alone."""
+        """Answer one chat completion; a function of its last message alone."""
         try:
             message = json.loads(body["messages"][-1]["content"])
             if "variants" in message:
                 answer = {"variants": self._vary(message)}
             else:
                 answer = {"translations": self._translate(message)}
-        except (ValueError, KeyError, TypeError) as error:
-            return fail(400, f"not a dialogue of the sample corpus: {error}", code="invalid_value")
+        except (LookupError, TypeError) as error:
+            return _refuse(f"the message has no {error}")
+        except ValueError as error:
+            return _refuse(str(error))
         return complete(json.dumps(answer, ensure_ascii=False), body)
 
     def _translate(self, message: dict[str, Any]) -> list[dict[str, str]]:
+        """Translate with what stands before each target; what stands after decides nothing."""
         before, targets = message["context_before"], message["targets"]
-        turns = [*before, *targets]
-        parted = [_part(turn["text_ko"]) for turn in turns]
+        parted = [self._part(turn["text_ko"]) for turn in (*before, *targets)]
         lines = [line for _, line in parted]
         renderings = translate_dialogue(self._lexicon, lines, cue_window=self._cue_window)
         return [
-            {"id": turn["id"], "text_en": f"{lead} {rendering.contextual}".strip()}
-            for turn, (lead, _), rendering in list(zip(turns, parted, renderings, strict=True))[
-                len(before) :
-            ]
+            {"id": turn["id"], "text_en": f"{lead}{rendering.contextual}"}
+            for turn, (lead, _), rendering in zip(
+                targets, parted[len(before) :], renderings[len(before) :], strict=True
+            )
         ]
 
+    def _part(self, text: str) -> tuple[str, str]:
+        """Return the English of a line's lead with the space after it, or "", and the line."""
+        words = text.split(" ")
+        ends = [place for place, word in enumerate(words) if word in ENDINGS]
+        if text in self._lines or not ends:
+            return "", text
+        lead, line = words[: ends[0] + 1], " ".join(words[ends[0] + 1 :])
+        try:
+            return translate_lead(tuple(lead)) + " ", line
+        except KeyError as error:
+            raise ValueError(f"{text!r} begins with a word that is not known: {error}") from error
+
     def _vary(self, message: dict[str, Any]) -> list[dict[str, Any]]:
-        """Wordings that differ by how they begin, as many as there are beginnings."""
-        frames = FRAMES[: message["variants"]]
+        """Wordings that differ by how they begin."""
+        count = message["variants"]
+        if type(count) is not int or count < 1:
+            raise ValueError(f"`variants` is {count!r}; it must be 1 or more")
         return [
-            {"id": turn["id"], "texts": [frame.format(turn["text_en"]) for frame in frames]}
+            {"id": turn["id"], "texts": [_frame(turn["text_en"], n) for n in range(count)]}
             for turn in message["targets"]
         ]
 
 
-def _part(text: str) -> tuple[str, str]:
-    """The English of a line's lead, "" if it has none, and the line."""
-    words = text.split()
-    for place, word in enumerate(words):
-        if word in ENDINGS:
-            return translate_lead(tuple(words[: place + 1])), " ".join(words[place + 1 :])
-    return "", text
+def _frame(text: str, number: int) -> str:
+    """Let a text begin in the way of this number; no two numbers have one in common."""
+    while number >= 0:
+        number, place = divmod(number, len(FRAMES))
+        text = FRAMES[place].format(text)
+        number -= 1
+    return text
+
+
+def _refuse(why: str) -> Reply:
+    return fail(400, f"not a dialogue of the sample corpus: {why}", code="invalid_value")
