@@ -99,6 +99,8 @@ class BatchServer:
             raise StopError(
                 f"The server has no Batch API ({error}); run the command without `--batch`."
             ) from error
+        if not uploaded.id:
+            raise TransientError("the answer to an upload is no file")
         return uploaded.id
 
     async def create(self, name: str, file: str) -> str:
@@ -125,7 +127,10 @@ class BatchServer:
                 metadata={NAME: name},
             )
             try:
-                return (await send(call, Batch)).id
+                batch = await send(call, Batch)
+                if batch.id:
+                    return batch.id
+                raise TransientError("the answer is no batch", may_be_paid=True)
             except TransientError as error:
                 tries += 1
                 await self._wait(tries, error)
