@@ -149,27 +149,36 @@ def translate(
         with bar:
             write_drafts(dialogues(), store, options, run=run, on_drafted=bar.update)
     with _Progress(jobs, budget) as progress:
-        asking: LiveRun | BatchRun
-        if server.batch:
-            asking = BatchRun(
-                options,
-                store,
-                chain,
-                budget=budget,
-                run=run,
-                on_settled=progress.update,
-                on_waiting=progress.wait,
-                poll=server.poll,
-            )
-        else:
-            asking = LiveRun(
-                options, store, chain, budget=budget, run=run, on_settled=progress.update
-            )
+        asking = _make_run(server, options, store, chain, budget, progress, run=run)
         asyncio.run(_ask_all(asking, dialogues, options, server, key))
     counts = write_translations(output, dialogues(), chain, options)
     notes = tuple(asking.notes) if isinstance(asking, BatchRun) else ()
     cost = budget.spent
     return Outcome(counts, asking.stopped, cost, cost - before, asking.lost_money, notes)
+
+
+def _make_run(
+    server: Server,
+    options: TranslationOptions,
+    store: Store,
+    chain: Chain,
+    budget: Budget,
+    progress: _Progress,
+    *,
+    run: str,
+) -> LiveRun | BatchRun:
+    if not server.batch:
+        return LiveRun(options, store, chain, budget=budget, run=run, on_settled=progress.update)
+    return BatchRun(
+        options,
+        store,
+        chain,
+        budget=budget,
+        run=run,
+        on_settled=progress.update,
+        on_waiting=progress.wait,
+        poll=server.poll,
+    )
 
 
 def _refuse_open_batches(store: Store) -> None:
