@@ -14,6 +14,9 @@ the utterance; by default one request does both. In the order in which a run use
     draft.py       drafts by a translation checkpoint on this machine
     live.py        requests one by one, many at a time
     batch.py       the same through the Batch API
+    batch_requests.py  what is due, in chunks, and which request an answer belongs to
+    batch_server.py    files and batches at the server, and the lines of what it answers
+    ledger.py      what an answer is worth and what it cost, kept together
     failures.py    what can come of a request
     client.py      the server's answers and failures, told apart
     limit.py       how many requests at a time, by what the server bears

@@ -27,15 +27,39 @@ MARKED = 1  # of a run that left something untranslated
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `translate`; the defaults are those of the data classes."""
-    options, context, report = TranslationOptions(), ContextOptions(), ReportOptions()
     add = parser.add_argument
     add("corpus_dir", metavar="CORPUS_DIR", help="the unpacked corpus, or its zip")
     add("--config", required=True, choices=tuple(LAYOUTS), help="which corpus it is")
     add("--output", required=True, type=Path, metavar="FILE.jsonl", help="the translations")
     add("--store", type=Path, help="what was answered, kept for ever (default: FILE.jsonl.store)")
+    add("--dry-run", action="store_true", help="count requests, tokens and cost; send nothing")
+    _add_server(parser)
+    _add_translation(parser)
+    _add_report(parser)
+
+
+def _add_server(parser: argparse.ArgumentParser) -> None:
+    options = TranslationOptions()
+    add = parser.add_argument_group("who is asked, and for how much").add_argument
     add("--model", default=options.model, help="as the server calls it (default: %(default)s)")
     add("--base-url", metavar="URL", help="an OpenAI-compatible server (default: OpenAI's)")
     add("--batch", action="store_true", help="through the Batch API: half the price, within a day")
+    add(
+        "--poll",
+        type=float,
+        default=Server().poll,
+        metavar="SECONDS",
+        help="between two looks at a batch (default: %(default)s)",
+    )
+    add("--concurrency", type=int, default=options.concurrency, help="requests at a time, at most")
+    add("--timeout", type=float, default=options.timeout, help="seconds for an answer")
+    add("--max-cost", type=float, metavar="DOLLARS", help="stop before all runs together cost more")
+    add("--prices", type=Path, metavar="FILE.json", help="dollars for a million tokens")
+
+
+def _add_translation(parser: argparse.ArgumentParser) -> None:
+    options, context = TranslationOptions(), ContextOptions()
+    add = parser.add_argument_group("what is asked").add_argument
     add(
         "--draft",
         default=options.draft,
@@ -65,10 +89,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--variants", type=int, default=options.variants, help="further wordings of each")
     add("--temperature", type=float, default=options.temperature, help="0 to 2 (%(default)s)")
     add("--response-format", choices=RESPONSE_FORMATS, default=options.response_format)
-    add("--concurrency", type=int, default=options.concurrency, help="requests at a time, at most")
-    add("--timeout", type=float, default=options.timeout, help="seconds for an answer")
-    add("--max-cost", type=float, metavar="DOLLARS", help="stop before all runs together cost more")
-    add("--prices", type=Path, metavar="FILE.json", help="dollars for a million tokens")
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    report = ReportOptions()
+    add = parser.add_argument_group("the report on it").add_argument
     add(
         "--audit",
         type=int,
@@ -84,7 +109,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of whole dialogues in the report, to be read (%(default)s)",
     )
     add("--report-seed", type=int, default=report.seed, help="of what is drawn (%(default)s)")
-    add("--dry-run", action="store_true", help="count requests, tokens and cost; send nothing")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -102,7 +126,7 @@ def run(args: argparse.Namespace) -> int:
     report = ReportOptions(args.audit, args.report_lines, args.report_seed)
     if report.audit:
         without_context(options)  # refused before anything is read
-    server = Server(args.base_url, batch=args.batch)
+    server = Server(args.base_url, batch=args.batch, poll=args.poll)
     price = _read_price(args, server)
     live_price = _read_price(args, replace(server, batch=False))  # what an audit pays
     if not args.dry_run:
@@ -119,6 +143,8 @@ def run(args: argparse.Namespace) -> int:
             again = estimate_audit(lambda: dialogues, store, options, report, live_price)
             jobs += again.jobs
             print(_describe_audit(again, expected, is_priced=live_price is not None))
+        if opened := len(store.open_batches()):
+            print(f"  open         {opened:,} batch(es) at the server, which are collected first")
         if args.dry_run:
             return 0
         print(_describe_privacy(jobs, server), flush=True)
@@ -195,6 +221,8 @@ def _describe_estimate(
     context = options.context
     sight = "the causal form" if context.after == 0 else "which sees what is said later"
     cost = f"about {expected.cost:.2f} dollars (prices of {price_date(args.prices)})"
+    if args.prices is None and Server(args.base_url).is_here:
+        cost = "free, on this machine"
     lines = [
         f"{args.config}: {expected.utterances:,} utterances, and {expected.empty:,} without words",
         f"  model        {options.model}, prompt {prompt_version(options.steps)}, draft "
@@ -238,6 +266,7 @@ def _describe_outcome(outcome: Outcome, args: argparse.Namespace) -> str:
     ]
     if outcome.lost:
         lines.append(f"  unanswered   {outcome.lost:,} requests, which may have been paid for")
+    lines += [f"  note         {note}" for note in outcome.notes]
     lines.append(f"Translations: {args.output}")
     lines.append(
         f"Use them: python -m dataset_script build {args.corpus_dir} --config {args.config} "

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import openai
+from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletion
 
-from .failures import Answer, StopError, TransientError, Usage
+from .failures import Answer, RejectedError, StopError, TransientError, UnknownError, Usage
 
 NO_QUOTA = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
 ENDPOINT = "/chat/completions"  # behind the server's base URL
 LONGEST_WAIT = 300.0  # seconds; what a server asks for beyond that is not waited out at once
+
+Reply = TypeVar("Reply")
 
 
 async def ask(client: openai.AsyncOpenAI, body: Mapping[str, Any]) -> Answer:
@@ -39,10 +42,33 @@ async def ask(client: openai.AsyncOpenAI, body: Mapping[str, Any]) -> Answer:
     try:
         # The body is what a line of a batch holds; `chat.completions.create` would copy it, key by
         # key, which takes as long as everything else here together.
-        completion = await client.post(ENDPOINT, cast_to=ChatCompletion, body=dict(body))
+        call = client.post(ENDPOINT, cast_to=ChatCompletion, body=dict(body))
+        completion = await send(call, ChatCompletion)
+    except RejectedError as error:
+        return Answer("", str(error), None)
+    return read_completion(completion)
+
+
+async def send(call: Awaitable[Any], kind: type[Reply]) -> Reply:
+    """Wait for one call of the client, once.
+
+    Args:
+        call: the call.
+        kind: of what the server replies.
+
+    Returns:
+        The reply.
+
+    Raises:
+        RejectedError: if the server rejects this request.
+        TransientError: if the same request may succeed later.
+        StopError: if no request can.
+    """
+    try:
+        reply = await call
     except openai.APIStatusError as error:
         fault = read_failure(error.status_code, error.body, error.response.headers)
-        return Answer("", fault, None)
+        raise RejectedError(fault) from error
     except openai.APITimeoutError as error:
         raise TransientError("no answer in time", may_be_paid=True) from error
     except openai.APIConnectionError as error:
@@ -50,17 +76,19 @@ async def ask(client: openai.AsyncOpenAI, body: Mapping[str, Any]) -> Answer:
         raise TransientError(f"no connection ({cause})", is_silent=True) from error
     except (json.JSONDecodeError, openai.APIResponseValidationError) as error:
         raise TransientError(f"the answer is broken ({error})", may_be_paid=True) from error
-    if not isinstance(completion, ChatCompletion):
-        raise TransientError("the answer is no chat completion", may_be_paid=True)
-    return read_completion(completion)
+    if not isinstance(reply, kind):
+        raise TransientError(f"the answer is no {kind.__name__}", may_be_paid=True)
+    return reply
 
 
 def read_completion(completion: ChatCompletion) -> Answer:
     """Read a chat completion, which may hold no answer although it succeeded."""
     usage = read_usage(completion)
-    if not completion.choices:
+    # The client checks nothing of an answer's form.
+    choices = completion.choices
+    if not isinstance(choices, list) or not choices or choices[0].message is None:
         return Answer("", "form: the answer has no choices", usage)
-    choice = completion.choices[0]
+    choice = choices[0]
     content = choice.message.content or ""
     if choice.finish_reason == "length":
         return Answer(content, "length: the answer was cut off", usage)
@@ -74,7 +102,9 @@ def read_completion(completion: ChatCompletion) -> Answer:
 def read_usage(completion: ChatCompletion) -> Usage | None:
     """Read what the server counted; None if it does not say."""
     usage = completion.usage
-    if usage is None:
+    if not isinstance(usage, CompletionUsage):
+        return None
+    if usage.prompt_tokens is None or usage.completion_tokens is None:
         return None
     details = usage.prompt_tokens_details
     cached = 0 if details is None else details.cached_tokens or 0
@@ -111,7 +141,7 @@ def read_failure(status: int, body: object, headers: Mapping[str, str]) -> str:
             "variable OPENAI_API_KEY."
         )
     if status == 404:
-        raise StopError(
+        raise UnknownError(
             f"The server does not know what was asked for ({message}); check `--model` and "
             "`--base-url`."
         )

@@ -58,5 +58,13 @@ class TransientError(Exception):
         self.is_silent = is_silent
 
 
+class RejectedError(Exception):
+    """Why the server rejects one request; others may succeed."""
+
+
 class StopError(RuntimeError):
     """Why no request can succeed any more, in one sentence."""
+
+
+class UnknownError(StopError):
+    """The server does not know what was asked for."""

@@ -63,7 +63,7 @@ class Request:
     @property
     def key(self) -> str:
         """32 hexadecimal digits: the same request always has the same."""
-        return _hash([self.step, [job.key for job in self.jobs]])
+        return key_of_request(self.step, self.jobs)
 
     def to_body(self, options: TranslationOptions, *, fault: str | None = None) -> dict[str, Any]:
         """Return the arguments of the chat completion.
@@ -116,6 +116,11 @@ def make_job(
 def key_of_draft(text_ko: str, options: TranslationOptions) -> str:
     """Return the key of a draft by a checkpoint on this machine, which sees the line alone."""
     return _hash(["checkpoint", options.draft, options.draft_languages, text_ko])
+
+
+def key_of_request(step: str, jobs: Sequence[Job]) -> str:
+    """Return the key of the request for these jobs."""
+    return _hash([step, [job.key for job in jobs]])
 
 
 def make_request(

@@ -13,15 +13,16 @@ import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
-from .answers import Settled, refuse, settle
+from .answers import Settled, refuse
 from .chain import Chain, Standing
 from .dialogues import Dialogue
 from .failures import Answer, StopError, TransientError
 from .jobs import Job, Request
+from .ledger import Ledger
 from .limit import AdaptiveLimit
 from .options import TranslationOptions
-from .prices import Budget, estimate_usage
-from .store import Paid, Result, Store, now
+from .prices import Budget
+from .store import Store
 
 TRIES = 6  # of a request that fails and may succeed later
 TRIES_IN_SILENCE = 3  # if the server never answered anything
@@ -62,12 +63,10 @@ class LiveRun:
         self.stopped: str | None = None
         self.lost_money = 0
         self._options = options
-        self._store = store
         self._chain = chain
         self._ask_server: Ask | None = None
         self._budget = budget
-        self._run = run
-        self._on_settled = on_settled
+        self._ledger = Ledger(options, store, budget=budget, run=run, on_settled=on_settled)
         self._backoff = backoff
         self._limit = AdaptiveLimit(options.concurrency)
         self._in_flight: set[str] = set()  # keys of jobs
@@ -198,11 +197,7 @@ class LiveRun:
             if promised is not None:
                 return promised
             if self._asking == 0:
-                self.stop(
-                    f"`max_cost` {self._options.max_cost:g} would be passed by the next request "
-                    f"({self._budget.spent:.4f} dollars are spent); raise it and run the command "
-                    "again to go on."
-                )
+                self.stop(self._budget.refusal)
             await asyncio.sleep(0.02)  # until those in flight have cost less than they might
         return None
 
@@ -233,7 +228,7 @@ class LiveRun:
                 "command again later to go on."
             )
         settled = refuse(request, f"server: {error}")
-        self._store_results(settled, None, is_last=True)
+        self._ledger.keep(settled, None)
         return settled
 
     def _keep(
@@ -249,55 +244,8 @@ class LiveRun:
         self._has_answered = True
         self._lost_in_a_row = 0
         self._limit.speed_up()
-        if answer.fault is None:
-            settled = settle(request, answer.content, self._options)
-        else:
-            settled = refuse(request, answer.fault)
-        paid = self.price(request, body, answer)
+        settled = self._ledger.read(request, answer)
+        paid = self._ledger.price(request, body, answer)
         self._budget.settle(promised, 0.0 if paid is None else paid.cost)
-        self._store_results(settled, paid, is_last=is_last)
+        self._ledger.keep([one for one in settled if one.fault is None or is_last], paid)
         return settled
-
-    def price(self, request: Request, body: Mapping[str, Any], answer: Answer) -> Paid | None:
-        """Return what an answer cost; None if it was rejected before any work."""
-        if answer.usage is not None:
-            usage = answer.usage
-            prompt, cached, completion = usage.prompt, usage.cached, usage.completion
-        elif answer.fault is not None and answer.fault.startswith("rejected:"):
-            return None
-        else:  # a server that does not count
-            letters = sum(len(job.utterance.text_ko) for job in request.jobs)
-            prompt, completion = estimate_usage(body, letters=letters, targets=len(request.jobs))
-            cached = 0
-        cost = self._budget.cost(prompt, completion, cached=cached)
-        return Paid(
-            request=request.key,
-            model=self._options.model,
-            prompt_tokens=prompt,
-            cached_tokens=cached,
-            completion_tokens=completion,
-            cost=cost,
-            run=self._run,
-            time=now(),
-        )
-
-    def _store_results(self, settled: list[Settled], paid: Paid | None, *, is_last: bool) -> None:
-        kept = [one for one in settled if one.fault is None or is_last]
-        time = now()
-        results = [
-            Result(
-                key=one.job.key,
-                step=one.job.step,
-                id=one.job.utterance.id,
-                texts=one.texts,
-                fault=one.fault,
-                model=self._options.model,
-                run=self._run,
-                time=time,
-            )
-            for one in kept
-        ]
-        if results or paid is not None:
-            self._store.add(results, paid)
-        good = sum(one.fault is None for one in kept)
-        self._on_settled(good, len(kept) - good)

@@ -172,6 +172,14 @@ class Budget:
         self._promised += most
         return most
 
+    @property
+    def refusal(self) -> str:
+        """Why nothing more can be asked for, in one sentence."""
+        return (
+            f"`max_cost` {self._limit or 0:g} would be passed by the next request "
+            f"({self.spent:.4f} dollars are spent); raise it and run the command again to go on."
+        )
+
     def settle(self, promised: float, cost: float) -> None:
         """Put what was paid in the place of what was set aside for it."""
         self._promised -= promised

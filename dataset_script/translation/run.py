@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from tqdm import tqdm
 
 from .audit import Audit, compare, draw, spoken, translated, without_context
+from .batch import POLL, BatchRun
 from .chain import Chain
 from .dialogues import Dialogue
 from .estimate import Estimate, estimate_run
@@ -38,10 +39,19 @@ class Server:
     Attributes:
         base_url: of the server; None for OpenAI's.
         batch: whether it is asked through the Batch API.
+        poll: seconds between two looks at a batch.
+
+    Raises:
+        ValueError: if a value is out of its range.
     """
 
     base_url: str | None = None
     batch: bool = False
+    poll: float = POLL
+
+    def __post_init__(self) -> None:
+        if not self.poll > 0:
+            raise ValueError(f"`poll` is {self.poll}; it must be more than 0 seconds.")
 
     @property
     def host(self) -> str:
@@ -78,6 +88,7 @@ class Outcome:
         cost: US dollars for all answers in the store.
         cost_of_run: those of this run.
         lost: requests that may have been paid for without an answer.
+        notes: what a person should know of the answers.
     """
 
     counts: Counter[str]
@@ -85,6 +96,7 @@ class Outcome:
     cost: float
     cost_of_run: float
     lost: int
+    notes: tuple[str, ...] = ()
 
 
 def estimate(
@@ -121,10 +133,13 @@ def translate(
         How it ended; the file is written in any case.
 
     Raises:
-        ValueError: if there is a limit and no price, or no key.
+        ValueError: if there is a limit and no price, no key, or batches are open and would be paid
+            for twice.
     """
     run = uuid.uuid4().hex[:12]
     key = server.read_key()
+    if not server.batch:
+        _refuse_open_batches(store)
     chain = Chain(options, store, run=run)
     before = store.total_cost()
     budget = Budget(options, price, spent=before)
@@ -135,10 +150,46 @@ def translate(
         with bar:
             write_drafts(dialogues(), store, options, run=run, on_drafted=bar.update)
     with _Progress(jobs, budget) as progress:
-        live = LiveRun(options, store, chain, budget=budget, run=run, on_settled=progress.update)
-        asyncio.run(_ask_all(live, dialogues, options, server, key))
+        asking = _make_run(server, options, store, chain, budget, progress, run=run)
+        asyncio.run(_ask_all(asking, dialogues, options, server, key))
     counts = write_translations(output, dialogues(), chain, options)
-    return Outcome(counts, live.stopped, budget.spent, budget.spent - before, live.lost_money)
+    notes = tuple(asking.notes) if isinstance(asking, BatchRun) else ()
+    cost = budget.spent
+    return Outcome(counts, asking.stopped, cost, cost - before, asking.lost_money, notes)
+
+
+def _make_run(
+    server: Server,
+    options: TranslationOptions,
+    store: Store,
+    chain: Chain,
+    budget: Budget,
+    progress: _Progress,
+    *,
+    run: str,
+) -> LiveRun | BatchRun:
+    if not server.batch:
+        return LiveRun(options, store, chain, budget=budget, run=run, on_settled=progress.update)
+    return BatchRun(
+        options,
+        store,
+        chain,
+        budget=budget,
+        run=run,
+        on_settled=progress.update,
+        on_waiting=progress.wait,
+        poll=server.poll,
+    )
+
+
+def _refuse_open_batches(store: Store) -> None:
+    """Keep what a batch is asked for from being asked, and paid for, once more."""
+    opened = store.open_batches()
+    if opened:
+        raise ValueError(
+            f"`store` has batches that are open at the server ({len(opened)}, the first since "
+            f"{opened[0].time}); run the command with `--batch` to collect them, then without it."
+        )
 
 
 def estimate_audit(
@@ -205,19 +256,27 @@ def audit(
 
 
 async def _ask_all(
-    live: LiveRun, dialogues: Dialogues, options: TranslationOptions, server: Server, key: str
+    asking: LiveRun | BatchRun,
+    dialogues: Dialogues,
+    options: TranslationOptions,
+    server: Server,
+    key: str,
 ) -> None:
     """Let a run ask a server; Ctrl-C ends it after what is in flight."""
     # Imported here: the client takes a second, and `--dry-run` does without.
     import openai
 
+    from .batch_server import BatchServer
     from .client import ask
 
     async with openai.AsyncOpenAI(
         api_key=key, base_url=server.base_url, max_retries=0, timeout=options.timeout
     ) as client:
-        with _stop_at_interrupt(live.stop):
-            await live.translate(dialogues, ask=partial(ask, client))
+        with _stop_at_interrupt(asking.stop):
+            if isinstance(asking, BatchRun):
+                await asking.translate(dialogues, server=BatchServer(client))
+            else:
+                await asking.translate(dialogues, ask=partial(ask, client))
 
 
 class _stop_at_interrupt:  # noqa: N801 (used like a function)
@@ -255,7 +314,12 @@ class _Progress:
 
     def update(self, good: int, bad: int) -> None:
         self._failed += bad
-        self._bar.set_postfix_str(
-            f"failed {self._failed}, {self._budget.spent:.4f} $", refresh=False
-        )
+        self._bar.set_postfix_str(self._describe(), refresh=False)
         self._bar.update(good + bad)
+
+    def wait(self, reason: str) -> None:
+        """Show that the run lives although nothing comes."""
+        self._bar.set_postfix_str(f"{self._describe()}, {reason}", refresh=True)
+
+    def _describe(self) -> str:
+        return f"failed {self._failed}, {self._budget.spent:.4f} $"

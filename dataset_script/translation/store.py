@@ -179,17 +179,30 @@ class Store:
             results: any number of them.
             paid: what was paid for them; None if nothing was.
         """
-        rows = [
-            (*astuple(result)[:3], json.dumps(result.texts), *astuple(result)[4:])
-            for result in results
-        ]
         with self._transaction():
-            self._insert("results", Result, rows)
-            self._insert("answers", Paid, [] if paid is None else [astuple(paid)])
+            self._insert_results(results, [] if paid is None else [paid])
 
     def add_batch(self, event: BatchEvent) -> None:
-        """Keep a step in the life of a batch."""
+        """Keep a step in the life of a batch, even if the machine loses its power after this."""
+        self._database.execute("PRAGMA synchronous = FULL")
+        try:
+            with self._transaction():
+                self._insert("batches", BatchEvent, [astuple(event)])
+        finally:
+            self._database.execute("PRAGMA synchronous = NORMAL")
+
+    def add_collected(
+        self, results: Sequence[Result], paid: Sequence[Paid], event: BatchEvent
+    ) -> None:
+        """Keep what came of a batch together with its last event, all or nothing.
+
+        Args:
+            results: any number of them.
+            paid: what was paid, one entry an answer.
+            event: that the batch is collected: so it never is twice.
+        """
         with self._transaction():
+            self._insert_results(results, paid)
             self._insert("batches", BatchEvent, [astuple(event)])
 
     def open_batches(self) -> list[BatchEvent]:
@@ -245,6 +258,14 @@ class Store:
 
     def _transaction(self) -> _Transaction:
         return _Transaction(self._database)
+
+    def _insert_results(self, results: Sequence[Result], paid: Sequence[Paid]) -> None:
+        rows = [
+            (*astuple(result)[:3], json.dumps(result.texts), *astuple(result)[4:])
+            for result in results
+        ]
+        self._insert("results", Result, rows)
+        self._insert("answers", Paid, [astuple(one) for one in paid])
 
     def _insert(self, table: str, kind: type, rows: list[tuple]) -> None:
         columns = [field.name for field in fields(kind)]

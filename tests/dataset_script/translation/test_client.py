@@ -165,3 +165,19 @@ def test_a_date_to_wait_for_is_a_time_from_now():
     with pytest.raises(TransientError) as caught:
         read_failure(429, {}, {"retry-after": formatdate(time.time() + 20)})
     assert 15 < caught.value.wait <= 20
+
+
+@pytest.mark.parametrize(
+    ("choices", "fault"),
+    [
+        (3, "form: the answer has no choices"),
+        ([], "form: the answer has no choices"),
+        ([{}], "form: the answer has no choices"),
+        ([{"message": None}], "form: the answer has no choices"),
+        ([{"message": {"content": "yes"}, "finish_reason": "stop"}], None),
+    ],
+)
+@pytest.mark.parametrize("usage", [None, 3, {}, {"prompt_tokens": 1}])
+def test_an_answer_of_another_form_is_a_fault_and_no_crash(choices, fault, usage):
+    answer = _ask(always(Reply({"id": "c", "choices": choices, "usage": usage})))
+    assert (answer.fault, answer.usage) == (fault, None)
