@@ -83,6 +83,7 @@ def refuse(request: Request, fault: str) -> list[Settled]:
         request: what was asked.
         fault: kind of fault, a colon, and what it was.
     """
+    fault = fault.encode("utf-8", "replace").decode()  # a server may quote half a character
     return [Settled(job, (), fault) for job in request.jobs]
 
 

@@ -173,16 +173,23 @@ def test_what_the_second_try_gives_is_kept(store):
 @pytest.mark.parametrize(
     "fault",
     ["length: the answer was cut off", "content_filter: the server withheld the answer"]
-    + ["refusal: no", "rejected: too long"],
+    + ["refusal: no \ud83d", "rejected: too long"],
 )
 def test_an_answer_that_is_none_costs_its_window_and_not_its_lines(store, fault):
     dialogue = make_dialogue(turns=10)
     model = Model(
         lambda body: Answer("", fault, Usage(9, 0, 1)) if len(model.bodies) == 1 else None
     )
-    live = run(store, model, [dialogue])
+    live = run(store, model, [dialogue], replace(OPTIONS, attempts=1))
     assert live.settled == (10, 0) and len(model.bodies) == 11
     assert len(list(store.answers())) == 11
+
+
+def test_a_fault_in_odd_letters_is_kept_too(store):
+    dialogue = make_dialogue(turns=1)
+    model = Model(lambda body: Answer("", "refusal: no \ud83d", Usage(9, 0, 1)))
+    run(store, model, [dialogue])
+    assert look_up(store, dialogue).results["translate"][0].fault == "refusal: no ?"
 
 
 def test_ids_that_do_not_agree_are_all_asked_again(store):
