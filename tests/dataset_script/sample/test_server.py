@@ -243,7 +243,9 @@ def test_a_port_that_is_none_or_taken_is_said(capsys):
 
 def test_a_hundred_clients_are_answered_at_once():
     async def ask_all(url):
-        async with openai.AsyncOpenAI(api_key="x", base_url=url, max_retries=0) as client:
+        async with openai.AsyncOpenAI(
+            api_key="x", base_url=url, max_retries=0, timeout=15.0
+        ) as client:
             asked = [client.chat.completions.create(**_body(f"{n}")) for n in range(100)]
             return await asyncio.gather(*asked)
 
