@@ -11,6 +11,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+TICK = 0.2  # seconds; how long a wait goes on that has lost its reason
+
 
 class AdaptiveLimit:
     """A bound on what happens at the same time.
@@ -42,7 +44,7 @@ class AdaptiveLimit:
                     # Released while waiting, so that others may end and be counted.
                     self._changed.release()
                     try:
-                        await asyncio.sleep(quiet)
+                        await asyncio.sleep(min(quiet, TICK))
                     finally:
                         await self._changed.acquire()
                 else:
@@ -65,6 +67,10 @@ class AdaptiveLimit:
         if moment >= self._quiet_until:
             self.allowed = max(1.0, self.allowed / 2)
         self._quiet_until = max(self._quiet_until, moment + seconds)
+
+    def break_silence(self) -> None:
+        """Let those that wait for a time that was named go on: nothing is to be asked any more."""
+        self._quiet_until = 0.0
 
     def speed_up(self) -> None:
         """Count an answer: after as many as are allowed, one more is."""

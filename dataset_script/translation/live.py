@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ from .dialogues import Dialogue
 from .failures import Answer, StopError, TransientError
 from .jobs import Job, Request
 from .ledger import Ledger
-from .limit import AdaptiveLimit
+from .limit import TICK, AdaptiveLimit
 from .options import TranslationOptions
 from .prices import Budget
 from .store import Store
@@ -78,6 +79,7 @@ class LiveRun:
     def stop(self, reason: str) -> None:
         """Start nothing new; what is in flight ends and is kept."""
         self.stopped = self.stopped or reason
+        self._limit.break_silence()
 
     async def translate(self, dialogues: Callable[[], Iterable[Dialogue]], *, ask: Ask) -> None:
         """Ask for every step of every dialogue.
@@ -185,7 +187,13 @@ class LiveRun:
                     self._asking -= 1
             if tries >= self._tries():
                 return self._lose(request, problem)
-            await asyncio.sleep(self._wait(tries, problem))
+            await self._rest(self._wait(tries, problem))
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, but not longer than the run goes on."""
+        end = time.monotonic() + seconds
+        while self.stopped is None and (left := end - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, TICK))
 
     def _tries(self) -> int:
         return TRIES if self._has_answered else TRIES_IN_SILENCE

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import time
 from collections import Counter
 from dataclasses import replace
 
@@ -287,6 +288,29 @@ def test_a_reason_to_stop_lets_those_in_flight_end_and_nothing_start(store):
     assert sum(after.asked().values()) == 400 - done
 
 
+@pytest.mark.parametrize("is_refusal", [True, False])
+def test_a_run_that_is_stopped_does_not_wait_for_a_time_far_away(store, is_refusal):
+    dialogues = make_dialogues(40, turns=10)
+    late = TransientError("later", wait=300.0, is_refusal=is_refusal)
+    model = Model(lambda body: late if len(model.bodies) > 4 else None)
+    options = replace(OPTIONS, concurrency=2)
+    live = LiveRun(
+        options,
+        store,
+        Chain(options, store, run="r1"),
+        budget=Budget(options, PRICE, spent=0.0),
+        run="r1",
+    )
+
+    async def main():
+        asyncio.get_running_loop().call_later(0.3, live.stop, "Interrupted")
+        await live.translate(lambda: dialogues, ask=model)
+
+    began = time.monotonic()
+    asyncio.run(main())
+    assert live.stopped == "Interrupted" and time.monotonic() - began < 3
+
+
 def test_the_limit_of_money_is_never_passed_and_the_next_run_goes_on(store):
     dialogues = make_dialogues(30, turns=10)
     # One request may cost up to .02 and costs .0004, so that the promise matters.
@@ -297,7 +321,8 @@ def test_the_limit_of_money_is_never_passed_and_the_next_run_goes_on(store):
     assert 0 < store.total_cost() <= 0.03 and len(model.bodies) > 5
     before = len(model.bodies)
     live = run(store, model, dialogues, costs, name="r2", spent=store.total_cost())
-    assert len(model.bodies) == before and store.total_cost() <= 0.03  # of the store, not of a run
+    # Of the store, not of a run; with nothing in flight, one or two more may fit.
+    assert len(model.bodies) <= before + 3 and store.total_cost() <= 0.03
     live = run(store, model, dialogues, name="r3", spent=store.total_cost())
     assert live.stopped is None and len(list(store.results())) == 300
 
