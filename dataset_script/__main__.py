@@ -4,6 +4,7 @@ What goes wrong is said in one sentence on standard error, with exit status 2.
 """
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit status: 0, 2 if the input cannot be used, 130 if interrupted.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name may have letters that a terminal has not
+            stream.reconfigure(errors="backslashreplace")
     args = make_parser(given[0] if given else None).parse_args(given)
     try:
         return args.run(args)

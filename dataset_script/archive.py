@@ -6,6 +6,7 @@ adds.
 """
 
 import hashlib
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -14,8 +15,10 @@ from pathlib import Path, PurePosixPath
 
 from .files import SKIPPED_FOLDERS, CorpusFiles, CorpusFolder, UnreadableFileError, decode_lines
 from .report import CorpusError
+from .transcripts import ENCODINGS
 
-ENCRYPTED = 0x1  # bit of a member's flags
+ENCRYPTED = 0x1  # bits of a member's flags
+NAMES_IN_UTF8 = 0x800
 
 
 class ZipCorpus:
@@ -41,7 +44,7 @@ class ZipCorpus:
                 f"{str(root)!r} is no whole zip ({error}); get it again, or give the folder of the "
                 "unpacked corpus."
             ) from error
-        members = {_normalise(member.filename): member for member in self._archive.infolist()}
+        members = {_normalise(member): member for member in self._archive.infolist()}
         self._members = {name: member for name, member in members.items() if _is_wanted(name)}
         self.names = sorted(self._members)
 
@@ -87,9 +90,14 @@ class ZipCorpus:
             raise UnreadableFileError("is encrypted; unpack the zip with its password")
         try:
             yield member
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-            # Archives of other programs may use methods that Python does not know.
-            raise UnreadableFileError(f"cannot be unpacked ({error})") from error
+        except (
+            *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError),  # damaged
+            *(EOFError, NotImplementedError),  # cut off, or packed in a way that Python has not
+        ) as error:
+            raise UnreadableFileError(
+                f"cannot be unpacked ({error}); unpack the zip with another program and give the "
+                "folder"
+            ) from error
 
 
 def open_files(path: str | Path) -> CorpusFiles:
@@ -107,9 +115,22 @@ def open_files(path: str | Path) -> CorpusFiles:
     return ZipCorpus(path) if Path(path).expanduser().is_file() else CorpusFolder(path)
 
 
-def _normalise(name: str) -> str:
-    """The path with `/` between its parts; some programs write backslashes."""
-    return name.replace("\\", "/")
+def _normalise(member: zipfile.ZipInfo) -> str:
+    """The path with `/` between its parts, in the letters that it was packed with.
+
+    A zip that does not say that its names are UTF-8 is read as if they were CP437; Korean programs
+    write CP949.
+    """
+    name = member.filename.replace("\\", "/")
+    if member.flag_bits & NAMES_IN_UTF8 or name.isascii():
+        return name
+    written = member.orig_filename.encode("cp437").replace(b"\\", b"/")
+    for encoding in ENCODINGS:
+        try:
+            return written.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return name
 
 
 def _is_wanted(name: str) -> bool:

@@ -25,6 +25,7 @@ from .corpus import open_corpus
 from .discovery import find_annotation_files
 from .files import fingerprint_file
 from .layout import EMOTIONS, PAGES, ROLES, SAMPLING_RATE, name_style
+from .pairing import pair_rows
 from .pairs import read_pairs
 from .ratings import Ratings
 from .records import KemdyCorpus, Record, check_role
@@ -35,7 +36,7 @@ from .transcripts import clean_transcript
 from .translation_file import TranslationFile, load_translations
 
 # Not used here: what the siblings need is copied only if this file imports it.
-COPIED_ALONG = (find_annotation_files, find_unused_wav, read_pairs, read_table)
+COPIED_ALONG = (find_annotation_files, find_unused_wav, pair_rows, read_pairs, read_table)
 
 FEATURES = datasets.Features(
     {

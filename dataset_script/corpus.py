@@ -79,13 +79,15 @@ class Kemdy19Corpus(KemdyCorpus):
 
     def _repair_names(self, pairs: list[SegmentPair]) -> list[SegmentPair]:
         """Give a row without a wav the only unused wav of its dialogue."""
-        wavs = _group_by_dialogue(self._wavs)
+        wavs, txts = _group_by_dialogue(self._wavs), _group_by_dialogue(self._txts)
         by_dialogue: dict[str, list[SegmentPair]] = {}
         for pair in pairs:
             by_dialogue.setdefault(pair.dialogue, []).append(pair)
         mended: dict[str, SegmentPair] = {}
         for dialogue, members in by_dialogue.items():
-            repair = find_unused_wav(members, wavs.get(dialogue, ()))
+            repair = find_unused_wav(
+                members, wavs.get(dialogue, ()), transcripts=txts.get(dialogue, ())
+            )
             if repair is None:
                 continue
             pair, wav = repair

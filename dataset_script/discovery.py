@@ -37,16 +37,21 @@ def find_annotation_files(folder: CorpusFiles, config: str) -> dict[int, list[st
 
 
 def _refuse_two_versions(files: dict[int, list[str]], folder: CorpusFiles, config: str) -> None:
-    """Refuse a folder that several versions were unpacked into: nothing says which one is meant."""
+    """Refuse a folder that several versions were unpacked into: nothing says which one is meant.
+
+    A few copies that lie about are another matter: the readers name them and pass them over.
+    """
     places: dict[str, list[str]] = {}
     for name in (name for names in files.values() for name in names):
         path = PurePosixPath(name)
         places.setdefault(path.name.lower(), []).append(str(path.parent))
-    first, second, *_ = [*next(iter(places.values())), ""]
-    if len(places) > 1 and min(map(len, places.values())) > 1:
+    doubled = [found for found in places.values() if len(found) > 1]
+    if len(places) > 1 and 2 * len(doubled) > len(places):
+        first, second, *_ = doubled[0]
         raise CorpusError(
-            f"{str(folder.root)!r} holds every annotation file of {LAYOUTS[config].title} more "
-            f"than once, in {first!r} and {second!r}; give the folder of one version."
+            f"{str(folder.root)!r} holds {len(doubled)} of {len(places)} annotation files of "
+            f"{LAYOUTS[config].title} more than once, in {first!r} and {second!r}; give the "
+            "folder of one version."
         )
 
 

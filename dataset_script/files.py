@@ -90,7 +90,8 @@ class CorpusFolder:
         for name in self.names:
             # Of a link itself, not of its target, which may be gone: reading it will say so.
             status = (self.root / name).lstat()
-            digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+            facts = f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n"
+            digest.update(facts.encode(errors="surrogatepass"))
         return digest.hexdigest()[:16]
 
     def _walk(self) -> list[str]:

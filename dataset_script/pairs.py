@@ -5,11 +5,13 @@ whether she speaks or listens, `_M_` what the man feels. So the emotion of the o
 in the file of the speaker's gender, and that of the one who listens in the other file; taking both
 would mix the two and give every recording twice.
 
-Segment IDs are those of the M file: the F files of the delivered corpus have wrong ones. A pair
-whose files agree neither on the name nor on the times of a segment is left out, because nothing
-says whose labels they are. The times are compared, never used: they are not the wav's length.
+Segment IDs are those of the M file, where they can be: the F files of the delivered corpus have
+wrong ones (`pairing.py`). A pair whose files agree neither on the name nor on the times of a
+segment is left out, because nothing says whose labels they are; so are all rows of one name. The
+times are compared, never used: they are not the wav's length.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -24,15 +26,12 @@ from .layout import (
     COLUMNS_KEMDY19,
     GENDERS,
     LAYOUTS,
-    NUMBER_COLUMN,
     SIGNAL_COLUMNS_KEMDY19,
-    TIME_COLUMNS,
 )
+from .pairing import choose_names, have_same_times, pair_rows, read_name
 from .ratings import read_ratings
 from .report import BuildReport
 from .tables import BadRowError, NumberedCells, cell_of, count_rows, read_table
-
-TIME_TOLERANCE = 0.0015  # seconds; times have three decimals
 
 
 @dataclass(frozen=True)
@@ -75,15 +74,21 @@ def read_pairs(
     if tables is None:
         return []
     files = {gender: name for gender, (name, _) in contents.items()}
+    rows = pair_rows(tables["F"], tables["M"])
     pairs: list[SegmentPair] = []
     turns: dict[str, int] = {}
-    for row_f, row_m in _pair_rows(tables, files, report):
-        pair = _read_pair(session, {"F": row_f, "M": row_m}, files, turns, report)
+    for (row_f, row_m), name in zip(rows, choose_names(session, rows), strict=True):
+        report.rows_in += 1
+        turn = _count_turn(name, turns)
+        if row_f is None or row_m is None:
+            _report_lonely(row_f, row_m, files, report)
+            continue
+        pair = _make_pair(session, {"F": row_f, "M": row_m}, files, name, turn, report)
         if pair is not None:
             pairs.append(pair)
     for gender in GENDERS:
         _note_empty_signals(tables[gender], files[gender], report)
-    return pairs
+    return _drop_repeated(pairs, report)
 
 
 def pick_annotation(pair: SegmentPair, *, role: str, report: BuildReport) -> Annotation | None:
@@ -160,90 +165,89 @@ def _read_tables(
     return None
 
 
-def _pair_rows(
-    tables: Mapping[str, list[NumberedCells]], files: Mapping[str, str], report: BuildReport
-) -> list[tuple[NumberedCells, NumberedCells]]:
-    """The rows of the F and the M file that belong together.
-
-    They stand at the same place; where one file lacks a row, the running number tells.
-    """
-    if len(tables["F"]) == len(tables["M"]):
-        return list(zip(tables["F"], tables["M"], strict=True))
-    numbered: dict[str, dict[str, NumberedCells]] = {}
-    for gender in GENDERS:
-        numbered[gender] = {}
-        for row in tables[gender]:
-            numbered[gender].setdefault(cell_of(row[1], NUMBER_COLUMN), row)
-    common = [number for number in numbered["M"] if number in numbered["F"]]
-    paired = {id(numbered[gender][number]) for gender in GENDERS for number in common}
-    lonely = {gender: [r for r in tables[gender] if id(r) not in paired] for gender in GENDERS}
-    for gender in GENDERS:
-        for line, cells in lonely[gender]:
-            written = cell_of(cells, COLUMNS_KEMDY19.segment_id)
-            message = f"{written!r} has no row in the other file; the row was dropped"
-            report.rows_in += 1
-            report.add_problem(
-                "unpaired_row", files[gender], line=line, message=message, rows_dropped=1
-            )
-    return [(numbered["F"][number], numbered["M"][number]) for number in common]
+def _count_turn(name: str | None, turns: dict[str, int]) -> int:
+    """Rank of a row in its dialogue; one without a name is taken for the dialogue before it."""
+    dialogue = next(reversed(turns), "") if name is None else name.rsplit("_", 1)[0]
+    # The last one counted stands last, for a row without a name.
+    turn = turns.pop(dialogue, -1) + 1
+    turns[dialogue] = turn
+    return turn
 
 
-def _read_pair(
+def _report_lonely(
+    row_f: NumberedCells | None,
+    row_m: NumberedCells | None,
+    files: Mapping[str, str],
+    report: BuildReport,
+) -> None:
+    """Name a row without a partner in the other file."""
+    gender, row = ("F", row_f) if row_m is None else ("M", row_m)
+    line, cells = row
+    written = cell_of(cells, COLUMNS_KEMDY19.segment_id)
+    message = f"{written!r} has no row in the other file; the row was dropped"
+    report.add_problem("unpaired_row", files[gender], line=line, message=message, rows_dropped=1)
+
+
+def _make_pair(
     session: int,
     rows: Mapping[str, NumberedCells],
     files: Mapping[str, str],
-    turns: dict[str, int],
+    name: str | None,
+    turn: int,
     report: BuildReport,
 ) -> SegmentPair | None:
-    """One pair; `turns` counts those of each dialogue."""
-    report.rows_in += 1
     line, cells = rows["M"]
-    try:
-        segment_id, parts = read_segment_id(cells, session, LAYOUTS["kemdy19"])
-    except BadRowError as error:
-        report_bad_row(error, files["M"], line=line, segment_id=None, report=report)
+    if name is None:
+        try:
+            read_segment_id(cells, session, LAYOUTS["kemdy19"])
+        except BadRowError as error:
+            report_bad_row(error, files["M"], line=line, segment_id=None, report=report)
         return None
-    dialogue = f"Sess{session:02d}_{parts['script']}"
-    turn = turns[dialogue] = turns.get(dialogue, -1) + 1
-    name_in_f = _read_name_in_f(rows["F"][1], session)
-    if not _have_same_times(rows["F"][1], cells):
-        if name_in_f != segment_id:
+    dialogue = name.rsplit("_", 1)[0]
+    in_f, in_m = read_name(rows["F"][1], session), read_name(cells, session)
+    is_other_dialogue = in_f is not None and in_f.rsplit("_", 1)[0] != dialogue
+    if not have_same_times(rows["F"], rows["M"]) or is_other_dialogue:
+        if in_f != name:
             message = (
-                f"line {rows['F'][0]} of the F file has neither the name nor the times of "
-                f"{segment_id!r}; the row was dropped"
+                f"line {rows['F'][0]} of the F file has another dialogue, or neither the name nor "
+                f"the times of {name!r}; the row was dropped"
             )
             report.add_problem(
                 "pair_mismatch", files["M"], line=line, message=message, rows_dropped=1
             )
             return None
         message = f"line {rows['F'][0]} of the F file has other times; the row was kept"
-        report.add_problem(
-            "pair_times", files["M"], line=line, segment_id=segment_id, message=message
-        )
-    for gender, name in (("M", segment_id), ("F", name_in_f)):
-        if name is not None:
+        report.add_problem("pair_times", files["M"], line=line, segment_id=name, message=message)
+    for gender, read in (("M", in_m), ("F", in_f)):
+        if read is not None:
             written = cell_of(rows[gender][1], COLUMNS_KEMDY19.segment_id)
-            report_prefix(written, name, files[gender], line=rows[gender][0], report=report)
-    return SegmentPair(segment_id, session, dialogue, turn, name_in_f, rows, files)
+            report_prefix(written, read, files[gender], line=rows[gender][0], report=report)
+    if in_m != name:
+        written = cell_of(cells, COLUMNS_KEMDY19.segment_id)
+        message = f"{written!r} was read as {name!r}, as the F file has it; the row was kept"
+        report.add_problem("segment_id", files["M"], line=line, segment_id=name, message=message)
+    return SegmentPair(name, session, dialogue, turn, in_f, rows, files)
 
 
-def _read_name_in_f(cells: list[str], session: int) -> str | None:
-    try:
-        return read_segment_id(cells, session, LAYOUTS["kemdy19"])[0]
-    except BadRowError:
-        return None  # named with the pair, by `report_name_in_f`
-
-
-def _have_same_times(cells_f: list[str], cells_m: list[str]) -> bool:
-    for column in TIME_COLUMNS:
-        written = cell_of(cells_f, column), cell_of(cells_m, column)
-        try:
-            apart = abs(float(written[0]) - float(written[1])) > TIME_TOLERANCE
-        except ValueError:
-            apart = written[0] != written[1]
-        if apart:
-            return False
-    return True
+def _drop_repeated(pairs: list[SegmentPair], report: BuildReport) -> list[SegmentPair]:
+    """Leave out all rows of one name: nothing says which of them the recording belongs to."""
+    counts = Counter(pair.segment_id for pair in pairs)
+    for pair in pairs:
+        if counts[pair.segment_id] > 1:
+            line, file = pair.rows["M"][0], pair.files["M"]
+            message = (
+                f"{counts[pair.segment_id]} rows have the Segment ID {pair.segment_id!r}, and "
+                "nothing says which is meant; the row was dropped"
+            )
+            report.add_problem(
+                "repeated_segment",
+                file,
+                line=line,
+                segment_id=pair.segment_id,
+                message=message,
+                rows_dropped=1,
+            )
+    return [pair for pair in pairs if counts[pair.segment_id] == 1]
 
 
 def _note_empty_signals(table: list[NumberedCells], name: str, report: BuildReport) -> None:

@@ -150,6 +150,8 @@ class KemdyCorpus:
             found.append(("silent_wav", self._wavs, "every sample is zero; it was flagged"))
         if facts.duration > LONG_WAV:
             found.append(("long_wav", self._wavs, f"it lasts {facts.duration:.1f} s, all was kept"))
+        if not record.transcript and self._transcripts.get(segment_id) is not None:
+            found.append(("empty_transcript", self._txts, "it holds no word and no mark"))
         if record.transcript and not clean_transcript(record.transcript):
             found.append(("marks_only", self._txts, "nothing but marks; without them it is empty"))
         for kind, files, message in found:
@@ -257,7 +259,11 @@ class KemdyCorpus:
     def _report_unknown_wavs(self) -> None:
         """Name recordings that no row speaks of; a session without any row is named once."""
         known = {annotation.segment_id for annotation in self.annotations}
-        known |= {problem.segment_id for problem in self._report.problems if problem.segment_id}
+        known |= {
+            problem.segment_id
+            for problem in self._report.problems
+            if problem.segment_id and problem.kind != "duplicate_file"
+        }
         by_session: dict[int, list[str]] = {}
         for segment_id in self._wavs.keys() - known:
             session = int(self._layout.segment_id.match(segment_id)["session"])

@@ -86,6 +86,8 @@ def build_release(
     reports = read_reports(target)
     _check_output(target, reports)
     others = {name: report for name, report in reports.items() if name != config}
+    if script_groups is None:
+        _check_script_groups(target, reports.get(config))
     files = open_files(corpus_dir)
     n_folds = _choose_folds(files, n_folds)
     _check_corpus(files, others, config=config, n_folds=n_folds)
@@ -133,6 +135,22 @@ def _check_output(target: Path, reports: dict[str, Any]) -> None:
         raise CorpusError(
             f"`output` {str(target)!r} is not empty and is no release of this program; "
             "give a new or empty folder."
+        )
+
+
+def _check_script_groups(target: Path, report: dict[str, Any] | None) -> None:
+    """Refuse to write over scripts that a person has corrected."""
+    scripts = None if report is None else report.get("scripts")
+    if scripts is None:
+        return
+    file = target / "scripts" / f"{report['config']}.csv"
+    if not file.is_file():
+        return
+    is_edited = hashlib.sha256(file.read_bytes()).hexdigest() != scripts["sha256"]
+    if is_edited or scripts["verdict"] == "given":
+        raise CorpusError(
+            f"{str(file)!r} was corrected by hand and would be lost; give it with "
+            "`--script-groups`, or delete it to have the scripts found anew."
         )
 
 
@@ -213,6 +231,9 @@ def _write_bio(report: BuildReport, fresh: Path, folder: CorpusFiles) -> None:
     path.parent.mkdir()
     signals = read_signals(config, folder, report, known=known)
     report.options["bio"] = write_signals(signals, path, config=config)
+    if not any(report.options["bio"].values()):
+        message = "no file has a value of a bio-signal; the table is empty"
+        report.add_problem("no_signals", path.name, message=message)
 
 
 def _write_folds(report: BuildReport, path: Path, *, n_folds: int) -> None:
@@ -272,4 +293,6 @@ def _write_overview(fresh: Path, reports: dict[str, dict[str, Any]]) -> None:
 
 def _write_json(path: Path, value: Any) -> None:
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+    # A name on disk may hold bytes that are no letters of any encoding.
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -15,17 +15,18 @@ SEGMENT_ID = LAYOUTS["kemdy19"].segment_id
 
 
 def find_unused_wav(
-    pairs: Sequence[SegmentPair], wavs: Collection[str]
+    pairs: Sequence[SegmentPair], wavs: Collection[str], *, transcripts: Collection[str] = ()
 ) -> tuple[SegmentPair, str] | None:
     """Find the wav of the one segment of a dialogue that seems to have none.
 
     The rule: the dialogue has as many rows as wavs, exactly one row has no wav, exactly one wav has
-    no row, and one of the session's two files names the row after the gender that the wav is named
-    after.
+    no row, one of the session's two files names the row after the gender that the wav is named
+    after, and no transcript has the row's own name: else it is its wav that is lost.
 
     Args:
         pairs: all rows of one dialogue.
         wavs: stems of all wavs of this dialogue.
+        transcripts: stems of all transcripts of this dialogue.
 
     Returns:
         The row and the stem of its wav; None where the rule does not hold.
@@ -36,6 +37,8 @@ def find_unused_wav(
     if len(pairs) != len(wavs) or len(without) != 1 or len(unused) != 1:
         return None
     names = (without[0].segment_id, without[0].name_in_f)
+    if set(names) & set(transcripts):
+        return None
     genders = {SEGMENT_ID.match(name)["gender"] for name in names if name is not None}
     return (without[0], unused[0]) if _parts(unused[0])["gender"] in genders else None
 

@@ -91,8 +91,10 @@ def test_transcripts_may_be_missing_or_nothing_but_marks(tmp_path, config):
     records, report = _read(tmp_path, config)
     assert [record.transcript for record in records[:3]] == ["", "l/ b/ (응)", ""]
     assert [problem.kind for problem in report.problems] == ["missing_transcript"]
-    (note,) = report.notes
-    assert note.kind == "marks_only" and note.file.endswith(corpus.txt(corpus.segments[1]).name)
+    assert [(note.kind, note.file.rsplit("/", 1)[1]) for note in report.notes] == [
+        ("marks_only", corpus.txt(corpus.segments[1]).name),
+        ("empty_transcript", corpus.txt(corpus.segments[2]).name),
+    ]
 
 
 def test_users_are_read_and_not_computed(tmp_path):

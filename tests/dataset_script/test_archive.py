@@ -1,11 +1,17 @@
+import os
 import shutil
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from dataset_script.archive import ZipCorpus, open_files
+from dataset_script.check import check_corpora
 from dataset_script.corpus import open_corpus
 from dataset_script.files import CorpusFolder, UnreadableFileError
+from dataset_script.release import build_release
 from dataset_script.report import BuildReport, CorpusError
 
 from .corpus_files import (
@@ -16,6 +22,8 @@ from .corpus_files import (
     write_corpus,
     write_corpus19,
 )
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def set_flags(path, name, flags):
@@ -201,3 +209,61 @@ def test_lines_of_a_member_are_those_of_its_file_and_faults_are_its_own_error(tm
         list(corpus.read_lines("cut.csv"))
     with pytest.raises(UnreadableFileError, match="is encrypted"):
         list(corpus.read_lines("secret.csv"))
+
+
+class _KoreanName(zipfile.ZipInfo):
+    """A member as Korean programs name it: in CP949, and nothing that says so."""
+
+    def _encodeFilenameFlags(self):  # noqa: N802 (the name is the library's)
+        return self.filename.encode("cp949"), self.flag_bits
+
+
+def test_korean_names_are_read_and_can_be_said_on_any_terminal(tmp_path):
+    corpus = write_corpus(tmp_path / "c", make_segments(3))
+    corpus.txt(corpus.segments[0]).unlink()
+    with zipfile.ZipFile(tmp_path / "k.zip", "w") as archive:
+        for path in sorted(path for path in corpus.root.rglob("*") if path.is_file()):
+            name = f"감정 말뭉치/{path.relative_to(corpus.root).as_posix()}"
+            archive.writestr(_KoreanName(name), path.read_bytes())
+    names = ZipCorpus(tmp_path / "k.zip").names
+    assert names[0] == "감정 말뭉치/annotation/Sess01_eval.csv"
+    command = [sys.executable, "-m", "dataset_script", "check", str(tmp_path / "k.zip")]
+    for encoding, said in (("cp949", "감정 말뭉치/wav"), ("ascii", r"\uac10\uc815")):
+        done = subprocess.run(
+            command,
+            cwd=REPOSITORY,
+            env={**os.environ, "PYTHONIOENCODING": encoding},
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert f"missing_transcript  {said}" in done.stdout.decode(encoding)
+
+
+def test_a_folder_whose_name_no_encoding_has_is_built(tmp_path):
+    corpus = write_corpus(tmp_path / "c", make_segments(3))
+    corpus.txt(corpus.segments[0]).unlink()
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/root/\xb0\xa8\xc1\xa4")
+    os.makedirs(os.path.dirname(folder))
+    os.rename(corpus.root, folder)
+    report = build_release(tmp_path / "root", tmp_path / "r", config="kemdy20", n_folds=3)
+    assert report["rows_out"] == len(corpus.segments)
+    assert "\\udcb0" in (tmp_path / "r" / "reports" / "kemdy20.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_damaged_member_is_named_however_it_was_packed(tmp_path, method):
+    corpus = write_corpus(tmp_path / "c", make_segments(3))
+    target = tmp_path / "k.zip"
+    with zipfile.ZipFile(target, "w", method) as archive:
+        for path in sorted(path for path in corpus.root.rglob("*") if path.is_file()):
+            archive.write(path, path.relative_to(corpus.root))
+        member = next(m for m in archive.infolist()[::-1] if m.filename.endswith(".wav"))
+    content = bytearray(target.read_bytes())
+    start = member.header_offset + 30 + len(member.filename)
+    content[start + 12 : start + 40] = b"\xff" * 28
+    target.write_bytes(bytes(content))
+    (result,) = check_corpora(target)
+    (problem,) = result["problems"]
+    assert problem["file"] == member.filename
+    assert "cannot be unpacked" in problem["message"] and "give the folder" in problem["message"]

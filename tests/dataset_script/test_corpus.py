@@ -82,11 +82,19 @@ def test_a_row_whose_wav_has_another_name_gets_the_only_unused_one(tmp_path):
 def test_no_wav_is_given_away_in_a_session_that_lost_a_row(tmp_path):
     segments = make_segments19(3)
     segments[0].name_in_f = segments[0].name_in_m = "Sess01_script01_F031"
-    segments[5].name_in_m = "nothing"
+    segments[5].name_in_f = segments[5].name_in_m = "nothing"
     write_corpus19(tmp_path, segments)
     records, report = _read(tmp_path)
     assert len(records) == 22 and report.rows_dropped == 2
     assert sorted(report.count_problems()) == ["bad_row", "missing_wav", "unknown_wav"]
+
+
+def test_no_other_wav_is_taken_for_a_lost_one_whose_transcript_is_there(corpus):
+    lost = corpus.segments[2]
+    corpus.wav(lost).rename(corpus.wav(lost).with_name("Sess01_script01_F009.wav"))
+    records, report = _read(corpus.root)
+    assert len(records) == 23 and report.rows_dropped == 1
+    assert sorted(report.count_problems()) == ["missing_wav", "unknown_wav"]
 
 
 def test_a_misnamed_transcript_is_found(corpus):
@@ -106,10 +114,10 @@ def test_a_transcript_that_may_be_anyones_is_nobodys(corpus):
     assert sorted(report.count_problems()) == ["missing_transcript", "unknown_transcript"]
 
 
-def test_a_repeated_name_in_the_m_file_is_dropped_and_named(tmp_path):
+def test_rows_of_one_name_in_both_files_are_dropped_and_named(tmp_path):
     segments = make_segments19(3)
-    segments[2].name_in_m = segments[0].segment_id
+    segments[2].name_in_f = segments[2].name_in_m = segments[0].segment_id
     write_corpus19(tmp_path, segments)
     records, report = _read(tmp_path)
-    assert report.rows_in == len(records) + report.rows_dropped and report.rows_dropped == 1
-    assert "repeated_segment" in report.count_problems()
+    assert report.rows_in == len(records) + report.rows_dropped and report.rows_dropped == 2
+    assert report.count_problems()["repeated_segment"] == 2

@@ -77,11 +77,12 @@ def test_no_name_in_the_f_file_is_the_one_of_the_m_file_too():
 
 def test_no_name_in_the_m_file_costs_the_row_and_no_other():
     tables = _tables(make_segments19(1))
-    tables["M"][1][9] = "Sess01_script01_X001"
+    tables["F"][1][9] = tables["M"][1][9] = "Sess01_script01_X001"
     pairs, report = _read(tables)
     (problem,) = report.problems
     assert (problem.kind, problem.place, problem.rows_dropped) == ("bad_row", f"{FILES['M']}:4", 1)
     assert len(pairs) == report.rows_in - 1
+    assert [pair.turn for pair in pairs[:3]] == [0, 2, 3]  # the row that was dropped leaves a gap
 
 
 def test_wrong_session_prefixes_are_rebuilt_in_each_file():
@@ -119,10 +120,95 @@ def test_a_row_that_one_file_lacks_is_named_and_shifts_no_label(side):
 
 def test_rows_that_agree_neither_in_name_nor_in_time_are_dropped():
     tables = _tables(make_segments19(1))
-    tables["F"][0], tables["F"][2] = tables["F"][2], tables["F"][0]
+    first, third = tables["F"][0], tables["F"][2]
+    tables["F"][0], tables["F"][2] = [first[0], *third[1:]], [third[0], *first[1:]]
     pairs, report = _read(tables)
     assert [problem.kind for problem in report.problems] == ["pair_mismatch"] * 2
     assert len(pairs) == 6 and report.rows_in == len(pairs) + report.rows_dropped
+
+
+def test_rows_of_two_dialogues_are_no_pair_whatever_their_times():
+    tables = _tables(make_segments19(1))
+    first, fifth = tables["F"][0], tables["F"][4]  # times begin anew in each dialogue
+    fifth[1:3] = tables["M"][4][1:3] = first[1:3]
+    tables["F"][0], tables["F"][4] = [first[0], *fifth[1:]], [fifth[0], *first[1:]]
+    pairs, report = _read(tables)
+    assert [problem.kind for problem in report.problems] == ["pair_mismatch"] * 2
+    assert len(pairs) == 6
+
+
+def _with_labels():
+    """Segments whose speakers all feel something else, for a pair that is wrong to be seen."""
+    segments = make_segments19(1)
+    for number, segment in enumerate(segments):
+        segment.votes = (EMOTIONS[number % 7],) * 10
+    return segments
+
+
+def _check_labels(segments, pairs, report):
+    right = {segment.segment_id: segment.votes[:1] for segment in segments}
+    for pair in pairs:
+        found = pick_annotation(pair, role="speaker", report=report)
+        assert _emotions(found) == right[pair.segment_id]
+
+
+@pytest.mark.parametrize("numbers", ["{}", "{}.0"])
+def test_each_file_may_lack_another_row(numbers):
+    segments = _with_labels()
+    tables = _tables(segments)
+    for row in tables["M"]:
+        row[0] = numbers.format(row[0])
+    del tables["F"][1], tables["M"][6]
+    pairs, report = _read(tables)
+    assert [p.kind for p in report.problems] == ["unpaired_row"] * 2
+    assert len(pairs) == 6 and report.rows_in == 8
+    _check_labels(segments, pairs, report)
+    assert [pair.turn for pair in pairs] == [0, 2, 3, 0, 1, 2]  # what M lacks leaves no gap
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 6])
+def test_a_name_that_the_m_file_has_twice_is_that_of_the_f_file(wrong):
+    segments = _with_labels()
+    tables = _tables(segments)
+    tables["M"][wrong][9] = segments[(wrong + 1) % 8].segment_id
+    pairs, report = _read(tables)
+    assert [pair.segment_id for pair in pairs] == [segment.segment_id for segment in segments]
+    assert [pair.turn for pair in pairs] == [0, 1, 2, 3, 0, 1, 2, 3]
+    (problem,) = report.problems
+    assert (problem.kind, problem.place) == ("segment_id", f"{FILES['M']}:{wrong + 3}")
+    _check_labels(segments, pairs, report)
+
+
+def test_no_row_of_a_name_that_both_files_have_twice_is_kept():
+    segments = _with_labels()
+    tables = _tables(segments)
+    for gender in "FM":
+        tables[gender][0][9] = segments[2].segment_id
+    pairs, report = _read(tables)
+    assert [pair.segment_id for pair in pairs] == [
+        segments[n].segment_id for n in (1, 3, 4, 5, 6, 7)
+    ]
+    assert [(p.kind, p.rows_dropped) for p in report.problems] == [("repeated_segment", 1)] * 2
+    assert report.rows_in == 8
+
+
+def test_rows_in_another_order_find_their_partner_by_number():
+    segments = _with_labels()
+    tables = _tables(segments)
+    tables["F"].reverse()
+    pairs, report = _read(tables)
+    assert len(pairs) == 8 and report.problems == []
+    _check_labels(segments, pairs, report)
+
+
+def test_numbers_that_are_shifted_do_not_part_what_stands_together():
+    segments = _with_labels()
+    tables = _tables(segments)
+    for number, row in enumerate(tables["F"]):
+        row[0] = str(number)  # from 0 in place of 1
+    pairs, report = _read(tables)
+    assert len(pairs) == 8 and report.problems == []
+    _check_labels(segments, pairs, report)
 
 
 def test_other_times_under_the_same_name_are_kept_and_named():

@@ -167,6 +167,15 @@ def test_copies_of_files_are_named_and_not_read(corpus):
     assert all(problem.file.startswith("zz copies/") for problem in report.problems)
 
 
+def test_copies_of_a_wav_without_a_row_are_named_as_such_too(corpus):
+    name = corpus.wav(corpus.segments[0]).name.replace("_001.", "_099.")
+    for folder in ("a", "b"):
+        (corpus.root / folder).mkdir()
+        (corpus.root / folder / name).write_bytes(b"junk")
+    _, report = _read(corpus.root)
+    assert sorted(_kinds(report)) == ["duplicate_file", "unknown_wav"]
+
+
 def test_a_wav_without_a_row_is_named(corpus):
     stray = corpus.wav(corpus.segments[0]).with_name("Sess01_script06_User001F_009.wav")
     stray.write_bytes(encode_wav([1]))

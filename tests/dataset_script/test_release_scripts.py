@@ -120,6 +120,23 @@ def test_a_small_gap_is_refused_and_a_file_settles_it(tmp_path, capsys):
     assert report["scripts"]["verdict"] == "given"
 
 
+def test_what_a_person_corrected_is_not_written_over(corpus, tmp_path, capsys):
+    release = tmp_path / "release"
+    assert _build(corpus, release) == 0
+    path = release / "scripts" / "kemdy19.csv"
+    corrected = path.read_text().replace("single001", "mine")
+    path.write_text(corrected)
+    for _ in range(2):  # edited; then given, and built again without
+        assert _build(corpus, release) == 2
+        assert "was corrected by hand and would be lost; give it" in capsys.readouterr().err
+        assert path.read_text() == corrected
+        assert _build(corpus, release, "--script-groups", str(path)) == 0
+        assert path.read_text() == corrected
+    path.unlink()
+    assert _build(corpus, release) == 0
+    assert "mine" not in path.read_text()
+
+
 def test_a_look_over_the_corpus_tells_the_scripts_too(corpus):
     (result,) = check_corpora(corpus.root)
     (figure,) = [one for one in result["figures"] if one["name"] == "scripts that recur"]

@@ -187,3 +187,11 @@ def test_a_release_has_them_when_asked_for(tmp_path, config):
     assert len(loaded) == 24  # the table beside the rows is none of them
     assert main(command) == 0
     assert not (release / "bio" / f"{config}.parquet").exists()  # none that is out of date
+
+
+def test_a_build_that_finds_no_signals_says_so(tmp_path):
+    corpus = write_corpus(tmp_path / "c", make_segments(3))
+    release = tmp_path / "r"
+    arguments = ["build", str(corpus.root), "--config", "kemdy20", "--output", str(release)]
+    assert main([*arguments, "--folds", "3", "--bio"]) == 0
+    assert read_reports(release)["kemdy20"]["problem_counts"] == {"no_signals": 1}
