@@ -7,9 +7,9 @@ answers. What each rule is best for, where the score is exact match:
   other given the input, and it may answer no emotion at all, which no reference of KEMDy does.
 - **argmax**: always one emotion. Among ten exchangeable raters a tie is never the most probable
   consensus, so this is nearly the optimal rule on KEMDy; a pair is always wrong.
-- **label sets**: the most probable set among those that occur in training (Dembczynski, Waegeman,
-  Cheng and Hüllermeier, Machine Learning 88, 2012, section 4: exact match asks for the mode of the
-  joint distribution, not for the marginals). Each logit l is corrected by Platt's scaling
+- **label sets**: the most probable set among those that occur in training (Dembczyński, Waegeman,
+  Cheng and Hüllermeier, Machine Learning 88, 2012: exact match asks for the mode of the joint
+  distribution, not for the marginals). Each logit l is corrected by Platt's scaling
   z = a l + b, a > 0 (Platt, 1999): a undoes an over-confident model, b undoes a sampler that drew
   rare emotions more often, which a temperature alone cannot. The answer is the set y with the
   largest sum of y z: the product of the emotions' Bernoulli probabilities, restricted to the sets.
@@ -271,8 +271,9 @@ def fit_label_set_decoder(
 ) -> LabelSetDecoder:
     """Fit the correction of the logits on validation items.
 
-    The binary log likelihood of each emotion is maximised, less `ridge` / 2 times the squared
-    distance of the slope from 1 and of the bias from 0, each weighing as one sum over all items.
+    The binary log likelihood of each emotion, a sum over the items, is maximised, less `ridge` / 2
+    times the squared distance of the slope from 1 and of the bias from 0: the pull to "no
+    correction" fades as the items grow in number.
 
     Args:
         logits: (items, emotions) finite values, of the validation sessions.
