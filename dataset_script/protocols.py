@@ -101,6 +101,11 @@ def pair_scripts(utterances: Iterable[tuple[str, Sequence[Any]]]) -> tuple[Scrip
 
     Raises:
         ValueError: if there are not six scripts.
+
+    Example:
+        >>> labels = {"a": "sad", "b": "sad", "c": "sad", "d": "happy", "e": "happy", "f": "happy"}
+        >>> pair_scripts((script, [label]) for script, label in labels.items())
+        ((('a', 'd'), ('b', 'e'), ('c', 'f')), 0.0)
     """
     weights: dict[str, dict[Any, float]] = {}
     for script, labels in utterances:

@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from dataset_script import protocols
 from dataset_script.clusters import ScriptClusters, cluster_scripts
 from dataset_script.folds import FoldRow, assign_folds, hash_folds, read_folds, validate_folds
 from dataset_script.protocols import (
@@ -98,6 +99,11 @@ def test_crossed_fits_hold_out_sessions_and_scripts(crossed):
             assert used == sessions_of(fold, role)
 
 
+def test_each_script_is_validated_on_in_some_fit(crossed):
+    validated = {SCRIPTS[row.session, row.dialogue] for row in crossed if row.role == "validation"}
+    assert validated >= RECURRING
+
+
 def test_a_planted_session_leak_is_found(crossed):
     place = next(
         number
@@ -183,9 +189,10 @@ def test_the_divergence_is_that_of_the_two_groups_farthest_apart():
 
 
 def test_an_utterance_with_two_labels_counts_as_much_as_one_with_one():
-    single = [(f"s{number}", [label]) for number in range(6) for label in ("sad", "happy")]
-    double = [(f"s{number}", ["sad", "happy"]) for number in range(3)] + single[6:]
-    assert pair_scripts(double) == pair_scripts(single)
+    plain = [["a"], ["b"], ["c"]]
+    double = [["a"], ["b", "c"], ["b", "c"]]  # a third of each label too
+    utterances = [(f"s{number}", labels) for number in range(1, 6) for labels in plain]
+    assert pair_scripts([*utterances, *(("s0", labels) for labels in double)])[1] == 0.0
 
 
 def test_other_numbers_of_scripts_are_refused():
@@ -196,6 +203,7 @@ def test_other_numbers_of_scripts_are_refused():
 def test_random_folds_test_each_utterance_once_and_share_sessions():
     ids = [f"k/Sess{session:02d}_{turn:03d}" for session in range(10) for turn in range(20)]
     rows = assign_random_folds(ids, n_folds=5)
+    assert {row.id for row in rows if (row.fold, row.role) == (0, "test")} != set(ids[::5])
     assert Counter(row.id for row in rows if row.role == "test") == dict.fromkeys(ids, 1)
     for fold in range(5):
         roles = Counter(row.role for row in rows if row.fold == fold)
@@ -264,6 +272,13 @@ def test_scripts_that_cannot_be_held_out_have_no_file(tmp_path, clusters, reason
         assert set(written[name]) == {"reason"}
         assert re.search(reason, written[name]["reason"])
     assert {path.name for path in tmp_path.iterdir()} == {"k.csv", "k.random-leak.csv"}
+
+
+def test_folds_with_a_leak_are_not_written(tmp_path, monkeypatch):
+    leak = assign_matched_folds(SESSION_FOLDS, SCRIPTS, groups=GROUPS)
+    monkeypatch.setattr(protocols, "assign_crossed_folds", lambda *args, **options: leak)
+    with pytest.raises(ValueError, match="a script may have one role"):
+        write(tmp_path, ScriptClusters(SCRIPTS, 0.5, (), "found"))
 
 
 def test_a_single_training_session_cannot_be_halved(tmp_path):
