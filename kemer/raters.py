@@ -16,8 +16,8 @@ the most votes, which is the reference, and e_k one vote for emotion k.
 - The ceiling is what somebody scores who knows how likely each emotion is to be named, pi, and
   answers the likeliest A of ten such votes. The vote counts give pi only up to a Dirichlet
   distribution, whose alpha is fitted by maximum likelihood (Minka, "Estimating a Dirichlet
-  distribution", 2000, section 3), and raters are taken to be exchangeable: it is an estimate. On the synthetic corpus, whose raters are of two kinds, it says
-  .86 where .94 is true.
+  distribution", 2000, section 3), and raters are taken to be exchangeable: it is an estimate. On
+  the synthetic corpus, whose raters are of two kinds, it says .86 where .94 is true.
 - One rater of valence or arousal differs from the mean of the other nine by 10/9 of the difference
   from the mean of all ten: the mean squared error is 100/81 of the population variance. The mean
   of ten has itself the error s^2/10, s^2 the sample variance, which no model can go below.
