@@ -27,7 +27,7 @@ FEATURES = Features(
         "arousal": Value("float32"),
     }
 )
-# Text and labels of a corpus of five lines; the last is answered by one word of two.
+# Text and labels of a corpus of five lines; one is made of words of two others, one is empty.
 LINES = [
     ("잘했다 정말", [HAPPY]),
     ("그냥 그래", [NEUTRAL]),
@@ -166,7 +166,7 @@ def play(*, sessions: int, seed: int) -> tuple[dict[tuple[int, str], str], list[
     rng = np.random.default_rng(seed)
     letters = [chr(0xAC00 + 28 * number) for number in range(300)]
     written = [
-        [("".join(rng.choice(letters, 12)), int(rng.integers(7))) for _ in range(10)]
+        [("".join(rng.choice(letters, 12)), int(rng.integers(4))) for _ in range(6)]
         for _ in range(6)
     ]
     scripts, lines = {}, []
@@ -181,8 +181,8 @@ def play(*, sessions: int, seed: int) -> tuple[dict[tuple[int, str], str], list[
 
 
 def test_a_leak_of_scripts_shows_and_the_control_tells_it_from_a_lack_of_data() -> None:
-    scripts, lines = play(sessions=10, seed=0)
-    session_folds = assign_folds(range(1, 11))
+    scripts, lines = play(sessions=9, seed=0)
+    session_folds = assign_folds(range(1, 10), n_folds=3)
     groups = (("s0", "s1"), ("s2", "s3"), ("s4", "s5"))
     protocols = {
         "matched": assign_matched_folds(session_folds, scripts, groups=groups),
@@ -204,4 +204,4 @@ def test_a_leak_of_scripts_shows_and_the_control_tells_it_from_a_lack_of_data() 
         frame = answer_split(make_split(*parts.values()), text_column="text_ko")["test"]
         matches[name] = score(frame)["exact_match"]
     assert matches["matched"] > 0.95  # every line was heard in another session
-    assert matches["script"] < 0.5  # no line was: chance is a seventh
+    assert matches["script"] < 0.6  # no line was: chance is a quarter
