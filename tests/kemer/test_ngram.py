@@ -118,17 +118,26 @@ def test_the_regularisation_is_chosen_on_validation_rows(
     assert other.classifier.C == 1e-6
 
 
-def test_ratings_stay_on_their_scale() -> None:
-    high = [(text, labels) for text, labels in LINES if labels != [NEUTRAL]]
-    rows = make_rows(high * 4)
-    rows = rows.map(lambda row: {"valence": 5.0 if HAPPY in row["emotions"] else 1.0})
-    frame = answer_split(make_split(rows, rows, rows), text_column="text_ko")["test"]
-    assert frame["valence_predicted"].between(1.0, 5.0).all()
+def test_ratings_stay_on_their_scale(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What two lines of the highest rating have in common would be rated higher still."""
+    monkeypatch.setattr(ngram, "RIDGE_PENALTIES", (1e-3,))
+    rows = make_rows([("가나다", [HAPPY]), ("라마바", [HAPPY]), ("사아자", [SAD])] * 4)
+    rows = rows.map(lambda row: {"valence": 5.0 if row["emotions"] == [HAPPY] else 1.0})
+    test = make_rows([("가나다 라마바", [HAPPY])])
+    model = fit_ngrams(rows, rows, text_column="text_ko")
+    assert model.regressor.predict(model.vectorizer.transform(test["text_ko"]))[0, 0] > 5.2
+    assert model.answer(test)["valence_predicted"].tolist() == [5.0]
 
 
 def test_the_column_that_is_asked_for_is_read(split: Split) -> None:
     frame = answer_split(split, text_column="text_en")["test"]  # the same everywhere
     assert len({tuple(row) for row in frame["labels_predicted"]}) == 1
+    swapped = {
+        name: rows.rename_columns({"text_ko": "text_en", "text_en": "text_ko"})
+        for name, rows in split.rows.items()
+    }
+    frame = answer_split(make_split(*swapped.values()), text_column="text_en")["test"]
+    assert score(frame)["exact_match"] == 1.0
 
 
 def test_test_rows_teach_nothing(split: Split) -> None:
