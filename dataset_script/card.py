@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from .layout import EMOTIONS, PAGES
+from .protocols import LEAK
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
@@ -67,9 +68,10 @@ def write_card(reports: dict[str, dict[str, Any]]) -> str:
         _tabulate_columns(),
         "One split, `train`, holds every row. `folds/<corpus>.csv` (fold, session, dialogue, role) "
         "says which sessions a fold trains, validates and tests on; an empty dialogue means the "
-        "whole session. No session and no speaker has two roles in a fold. `scripts/<corpus>.csv` "
-        "has the script of every dialogue; the report names its SHA-256. What was found wrong in "
-        "the corpus, and what was done about it, is listed in `reports/<corpus>.json`.\n",
+        "whole session. No session and no speaker has two roles in a fold. "
+        f"{_describe_protocols(reports)} `scripts/<corpus>.csv` has the script of every dialogue; "
+        "the report names its SHA-256. What was found wrong in the corpus, and what was done about "
+        "it, is listed in `reports/<corpus>.json`.\n",
         *_describe_bio(reports),
         "## Translation\n",
         *(f"{_describe_translation(name, report)}\n" for name, report in sorted(reports.items())),
@@ -108,6 +110,21 @@ def _write_metadata(reports: dict[str, dict[str, Any]], *, synthetic: bool) -> s
 def _describe_use(names: list[str]) -> str:
     loads = "\n".join(f'{name} = load_dataset(FOLDER, "{name}", split="train")' for name in names)
     return f"```python\nfrom datasets import load_dataset\n\n{loads}\n```\n"
+
+
+def _describe_protocols(reports: dict[str, dict[str, Any]]) -> str:
+    """Say which other folds there are, and which of them leak."""
+    crossed = [
+        f"`folds/{name}.session-script.csv` holds out scripts as well, and "
+        f"`folds/{name}.session-matched.csv` trains on as few dialogues without holding any out."
+        for name, report in sorted(reports.items())
+        if "file" in (report.get("protocols") or {}).get("session+script", {})
+    ]
+    leak = (
+        f"`folds/<corpus>.random-leak.csv` (fold, id, role) deals utterances, which is {LEAK}; "
+        "it is there for comparison only."
+    )
+    return " ".join([*crossed, leak])
 
 
 def _describe_bio(reports: dict[str, dict[str, Any]]) -> list[str]:

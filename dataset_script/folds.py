@@ -6,13 +6,14 @@ the sessions that the next fold tests; it trains on the rest. With five folds th
 sessions of KEMDy19 and 8, 5 and 27 of KEMDy20. Nothing is drawn at random: there is no seed.
 
 A speaker belongs to one session, so folds by session are folds by speaker too. The file has a
-column for a dialogue as well: protocols that split a session use it, an empty cell means all.
+column for a dialogue as well: an empty cell means the whole session, and a dialogue's own row goes
+before its session's. The protocols that drop dialogues (`protocols.py`) use it.
 """
 
 import csv
 import hashlib
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -76,16 +77,24 @@ def assign_folds(sessions: Collection[int], *, n_folds: int = DEFAULT_FOLDS) -> 
     return rows
 
 
-def validate_folds(rows: Collection[FoldRow], *, sessions: Collection[int] | None = None) -> None:
+def validate_folds(
+    rows: Collection[FoldRow],
+    *,
+    sessions: Collection[int] | None = None,
+    scripts: Mapping[tuple[int, str], str] | None = None,
+) -> None:
     """Check that the folds are whole and leak nothing.
 
     Args:
         rows: the folds.
         sessions: session numbers that must occur, and no others; None takes those in `rows`.
+        scripts: name of the script by session and dialogue, for folds that claim to test unseen
+            scripts; None where sessions alone are held out.
 
     Raises:
         ValueError: if a role is unknown, a fold number is missing, a session is missing in a fold,
-            an entry occurs twice, or a session has two roles in a fold (`dropped` apart).
+            an entry occurs twice, a session has two roles in a fold (`dropped` apart), or with
+            `scripts` a script has two, or a dialogue no script.
     """
     expected = set(sessions) if sessions is not None else {row.session for row in rows}
     folds = {row.fold for row in rows}
@@ -100,8 +109,7 @@ def validate_folds(rows: Collection[FoldRow], *, sessions: Collection[int] | Non
             raise ValueError(f"{row} occurs twice; keep one of the two.")
         by_dialogue[row.dialogue] = row.role
     for (fold, session), by_dialogue in roles.items():
-        whole_and_part = "" in by_dialogue and len(by_dialogue) > 1
-        if whole_and_part or len(set(by_dialogue.values()) - {"dropped"}) > 1:
+        if len(set(by_dialogue.values()) - {"dropped"}) > 1:
             raise ValueError(
                 f"Session {session} has several roles in fold {fold}: {by_dialogue}; a session may "
                 "have one, and `dropped` for some of its dialogues."
@@ -112,6 +120,38 @@ def validate_folds(rows: Collection[FoldRow], *, sessions: Collection[int] | Non
             raise ValueError(
                 f"Fold {fold} has sessions {sorted(present)} in place of {sorted(expected)}."
             )
+    if scripts is not None:
+        _refuse_shared_scripts(roles, scripts)
+
+
+def _refuse_shared_scripts(
+    roles: Mapping[tuple[int, int], Mapping[str, str]], scripts: Mapping[tuple[int, str], str]
+) -> None:
+    """Raise ValueError if a fold uses a script in two roles.
+
+    Args:
+        roles: role by dialogue ("" for the whole session), by fold and session.
+        scripts: name of the script by session and dialogue.
+    """
+    played: dict[int, set[str]] = {}
+    for session, dialogue in scripts:
+        played.setdefault(session, set()).add(dialogue)
+    first: dict[tuple[int, str], tuple[str, int, str]] = {}  # fold, script: where it has which role
+    for (fold, session), by_dialogue in roles.items():
+        for dialogue in sorted((played.get(session, set()) | set(by_dialogue)) - {""}):
+            if (session, dialogue) not in scripts:
+                raise ValueError(f"Dialogue {dialogue} of session {session} has no script.")
+            role = by_dialogue.get(dialogue, by_dialogue.get("", "dropped"))
+            if role == "dropped":
+                continue
+            script = scripts[session, dialogue]
+            other = first.setdefault((fold, script), (role, session, dialogue))
+            if other[0] != role:
+                raise ValueError(
+                    f"Fold {fold} has `{script}` for {other[0]} (session {other[1]}, {other[2]}) "
+                    f"and for {role} (session {session}, {dialogue}); a script may have one role, "
+                    "and `dropped` for some of its dialogues."
+                )
 
 
 def write_folds(rows: Iterable[FoldRow], path: str | Path) -> str:

@@ -3,7 +3,7 @@
     DIR/
     ├─ README.md                    card; its YAML names the configs below, and only these
     ├─ data/<corpus>/train-00000-of-00005-<digest>.parquet …    rows with their audio inside
-    ├─ folds/<corpus>.csv
+    ├─ folds/<corpus>.csv, folds/<corpus>.<protocol>.csv    which rows are held out (`protocols.py`)
     ├─ scripts/<corpus>.csv         which dialogues play the same script (session, dialogue, script)
     ├─ bio/<corpus>.parquet         bio-signals by segment, where they were asked for
     ├─ reports/<corpus>.json        counts and every problem of the build
@@ -28,11 +28,12 @@ from datasets.exceptions import DatasetGenerationError
 from .archive import open_files
 from .builder import Kemdy
 from .card import write_card
-from .clusters import write_script_groups
+from .clusters import ScriptClusters, write_script_groups
 from .discovery import find_annotation_files, read_synthetic_marker
 from .files import CorpusFiles
-from .folds import DEFAULT_FOLDS, assign_folds, validate_folds, write_folds
+from .folds import DEFAULT_FOLDS, assign_folds, validate_folds
 from .layout import ROLES, SYNTHETIC_MARKER
+from .protocols import PROTOCOL_FILES, Utterance, write_protocols
 from .records import check_role
 from .replacement import replace_folder
 from .report import BuildReport, CorpusError
@@ -92,7 +93,7 @@ def build_release(
     n_folds = _choose_folds(files, n_folds)
     _check_corpus(files, others, config=config, n_folds=n_folds)
     with replace_folder(target) as fresh:
-        report = _write_rows(
+        builder = _write_rows(
             fresh,
             config_name=config,
             data_dir=str(corpus_dir),
@@ -102,9 +103,10 @@ def build_release(
             role=role,
             script_groups=None if script_groups is None else str(script_groups),
         )
+        report = builder.report
         if bio:
             _write_bio(report, fresh, open_files(corpus_dir))
-        _write_folds(report, fresh / "folds" / f"{config}.csv", n_folds=n_folds)
+        _write_folds(report, builder.scripts, fresh, n_folds=n_folds)
         summary = report.to_dict()
         _write_json(fresh / "reports" / f"{config}.json", summary)
         _carry_over(target, fresh, config=config)
@@ -182,7 +184,7 @@ def _check_corpus(
             )
 
 
-def _write_rows(fresh: Path, **builder_options: Any) -> BuildReport:
+def _write_rows(fresh: Path, **builder_options: Any) -> Kemdy:
     """Run the builder into `data/<config>` as Parquet."""
     cache = fresh / ".cache"
     builder = Kemdy(cache_dir=str(cache), **builder_options)
@@ -209,7 +211,7 @@ def _write_rows(fresh: Path, **builder_options: Any) -> BuildReport:
     for name in ("translations", "script_groups"):
         given = builder_options[name]
         builder.report.options[name] = given and Path(given).name
-    return builder.report
+    return builder
 
 
 def _hash_files(paths: list[Path]) -> str:
@@ -236,7 +238,10 @@ def _write_bio(report: BuildReport, fresh: Path, folder: CorpusFiles) -> None:
         report.add_problem("no_signals", path.name, message=message)
 
 
-def _write_folds(report: BuildReport, path: Path, *, n_folds: int) -> None:
+def _write_folds(
+    report: BuildReport, scripts: ScriptClusters, fresh: Path, *, n_folds: int
+) -> None:
+    """Write the folds of every protocol for the rows that were just written."""
     try:
         rows = assign_folds(report.sessions, n_folds=n_folds)
     except ValueError as error:
@@ -245,17 +250,36 @@ def _write_folds(report: BuildReport, path: Path, *, n_folds: int) -> None:
             raise
         raise CorpusError(f"{lost.place}: {lost.message}. Without its session, {error}") from error
     validate_folds(rows, sessions=report.sessions)
-    path.parent.mkdir()
+    folder = fresh / "folds"
+    folder.mkdir()
     report.options["n_folds"] = n_folds
-    report.options["folds_sha256"] = write_folds(rows, path)
+    report.protocols = write_protocols(
+        folder,
+        _read_utterances(fresh / "data" / report.config),
+        corpus=report.config,
+        session_folds=rows,
+        scripts=scripts,
+    )
+    report.options["folds_sha256"] = report.protocols["session"]["sha256"]
     missing = sorted(set(range(1, max(report.sessions) + 1)) - report.sessions)
     if missing:
         report.add_problem(
             "missing_session",
-            f"folds/{path.name}",
+            f"folds/{report.config}.csv",
             message=f"sessions {missing} have no rows; the others were ranked without them, so the "
             "folds are not those of the whole corpus",
         )
+
+
+def _read_utterances(data: Path) -> list[Utterance]:
+    """Read what protocols know of the rows that were just written."""
+    columns = ("id", "session", "dialogue", "emotions")
+    table = pyarrow.parquet.read_table(data, columns=list(columns))
+    cells = (table[name].to_pylist() for name in columns)
+    return [
+        Utterance(row_id, session, dialogue, tuple(emotions))
+        for row_id, session, dialogue, emotions in zip(*cells, strict=True)
+    ]
 
 
 def _carry_over(target: Path, fresh: Path, *, config: str) -> None:
@@ -268,7 +292,7 @@ def _carry_over(target: Path, fresh: Path, *, config: str) -> None:
             "README.md",
             SYNTHETIC_MARKER,
             f"data/{config}",
-            f"folds/{config}.csv",
+            *(f"folds/{name.format(corpus=config)}" for name in PROTOCOL_FILES.values()),
             f"scripts/{config}.csv",
             f"bio/{config}.parquet",
             f"reports/{config}.json",

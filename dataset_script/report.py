@@ -68,6 +68,7 @@ class BuildReport:
         missing_translations: rows with Korean text, marks apart, and without English text.
         translation: what `TranslationFile.describe` returns; None without such a file.
         scripts: what `ScriptClusters.to_dict` returns; None before.
+        protocols: what `write_protocols` returns; None before.
         problems: everything found, in the order in which it was found.
         notes: what is known of the corpora, costs nothing and is handled: spellings, silence, long
             recordings; listed in the report and by `check`, not in the summary of a build.
@@ -92,6 +93,7 @@ class BuildReport:
     missing_translations: int = 0
     translation: dict[str, Any] | None = None
     scripts: dict[str, Any] | None = None
+    protocols: dict[str, dict[str, Any]] | None = None
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
 
@@ -156,6 +158,7 @@ class BuildReport:
             "missing_translations": self.missing_translations,
             "translation": self.translation,
             "scripts": self.scripts,
+            "protocols": self.protocols,
             "problem_counts": self.count_problems(),
             "problems": [asdict(problem) for problem in self.problems],
             "notes": [asdict(note) for note in self.notes],
@@ -185,6 +188,7 @@ def format_summary(report: dict[str, Any]) -> str:
         f"  transcripts  {report['missing_transcripts']:,} missing",
         f"  translations {_describe_translations(report)}",
         *(f"  {line}" for line in describe_scripts(report["scripts"])),
+        *(f"  {line}" for line in describe_protocols(report["protocols"])),
     ]
     return "\n".join(lines + _list_problems(report["problems"]))
 
@@ -212,6 +216,30 @@ def describe_scripts(scripts: dict[str, Any] | None) -> list[str]:
             f"{scripts['single']} dialogues play none ({gap})"
         )
     return [f"scripts      {line}", *(f"  {warning}" for warning in scripts["warnings"])]
+
+
+def describe_protocols(protocols: dict[str, dict[str, Any]] | None) -> list[str]:
+    """Say how a model may be tested, what is a leak, and why a protocol is not there.
+
+    Args:
+        protocols: what `write_protocols` returns; None where no folds were written.
+
+    Returns:
+        One line for each protocol, and one for each reason.
+    """
+    if protocols is None:
+        return []
+    lines = [
+        f"{name}: {facts['fits']} fits" + (f", {facts['leak']}" if "leak" in facts else "")
+        for name, facts in protocols.items()
+        if "reason" not in facts
+    ]
+    missing: dict[str, list[str]] = {}
+    for name, facts in protocols.items():
+        if "reason" in facts:
+            missing.setdefault(facts["reason"], []).append(name)
+    lines += [f"without {' and '.join(names)}: {reason}" for reason, names in missing.items()]
+    return [f"protocols    {lines[0]}", *(f"             {line}" for line in lines[1:])]
 
 
 def _describe_translations(report: dict[str, Any]) -> str:

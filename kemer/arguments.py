@@ -12,6 +12,7 @@ from pathlib import Path
 from transformers import TrainingArguments
 
 from kemer.evaluation import LOSS_NAME, SCORE_NAMES
+from kemer.protocols import DEFAULT_PROTOCOL, PROTOCOL_FILES, refuse_unknown_protocol
 
 SAMPLERS = ("inverse_frequency", "uniform")
 
@@ -102,7 +103,15 @@ class DataArguments:
     dataset_config: str = field(default="kemdy20", metadata={"help": "Corpus of the dataset."})
     folds_file: str | None = field(
         default=None,
-        metadata={"help": "CSV of folds; the dataset's own folds/<dataset_config>.csv by default."},
+        metadata={"help": "CSV of folds; the dataset's own for `protocol` by default."},
+    )
+    protocol: str = field(
+        default=DEFAULT_PROTOCOL,
+        metadata={
+            "help": "What is held out: `session`, `session+script`, its control `session-matched`, "
+            "or nothing (`random`, a leak).",
+            "choices": list(PROTOCOL_FILES),
+        },
     )
     fold: int = field(default=0, metadata={"help": "Number of the fold, from 0."})
     text_column: str = field(
@@ -127,6 +136,12 @@ class DataArguments:
             )
         if self.fold < 0:
             raise ValueError(f"`fold` is {self.fold}; folds are numbered from 0.")
+        refuse_unknown_protocol(self.protocol)
+        if self.folds_file is not None and self.protocol != DEFAULT_PROTOCOL:
+            raise ValueError(
+                f"`protocol` is {self.protocol!r} and `folds_file` {self.folds_file!r}; a protocol "
+                "is a file of the dataset: leave one of the two out."
+            )
         if self.text_variants and self.text_column != VARIANTS_OF:
             raise ValueError(
                 f"`text_variants` is true and `text_column` is {self.text_column!r}; only "

@@ -1,6 +1,6 @@
 """From a release of the dataset to the rows of one fold: training, validation and test.
 
-Second step of `train.py`. Sessions are held out by the folds' file; nothing is split at random.
+Second step of `train.py`. The protocol's file says what is held out; nothing is drawn at random.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from datasets.exceptions import DatasetsError
 from huggingface_hub import file_exists, hf_hub_download
 
 from kemer.arguments import DataArguments
+from kemer.protocols import CROSSED_PROTOCOL, LEAKS, PROTOCOL_FILES, RANDOM_PROTOCOL
 
 ROLES = ("train", "validation", "test")
 DROPPED = "dropped"
-FOLD_COLUMNS = ["fold", "session", "dialogue", "role"]
+FOLD_COLUMNS = {"fold": int, "session": int, "dialogue": str, "role": str}
+RANDOM_COLUMNS = {"fold": int, "id": str, "role": str}
 REQUIRED_COLUMNS = (
     "id",
     "corpus",
@@ -32,7 +34,12 @@ REQUIRED_COLUMNS = (
     "valence",
     "arousal",
 )
+SCRIPT_COLUMN = "script"
 VARIANTS_COLUMN = "text_en_variants"
+SHARED = {
+    "speaker": "a voice that is trained on must not be tested: give all its sessions one role",
+    "script": "lines that are trained on must not be tested: build the dataset's folds again",
+}
 SYNTHETIC_MARKER = "synthetic.json"
 
 
@@ -65,22 +72,20 @@ def load_split(arguments: DataArguments, *, reads_text: bool) -> Split:
 
     Raises:
         ValueError: if the dataset, its folds, a column or a text is missing, if the fold is not in
-            the file, gives a session no role or a role no rows, or if a speaker is in two roles.
+            the file, gives a row no role or a role no rows, or if a speaker (but for `random`) or
+            under `session+script` a script is in two roles.
     """
     rows = _load_rows(arguments)
     folds_file = _find_folds_file(arguments)
     fold = f"fold {arguments.fold} of `{folds_file}`"
-    roles = read_fold(folds_file, arguments.fold)
-    frame = rows.select_columns(["session", "dialogue", "speaker"]).to_pandas()
-    places = zip(frame["session"].tolist(), frame["dialogue"], strict=True)
-    frame["role"] = [roles.get(place, roles.get((place[0], ""))) for place in places]
-    without = frame["session"][frame["role"].isna()]
-    if len(without):
-        raise ValueError(
-            f"{fold} gives sessions {sorted(set(without.tolist()))} no role; use the folds that "
-            "were built with this dataset."
-        )
-    _refuse_shared_speakers(frame[frame["role"] != DROPPED], fold)
+    frame = rows.select_columns(["id", "session", "dialogue", "speaker"]).to_pandas()
+    frame["role"] = _find_roles(frame, folds_file, arguments)
+    _refuse_without_role(frame, fold)
+    used = frame["role"] != DROPPED
+    if arguments.protocol not in LEAKS:
+        _refuse_shared("speaker", frame[used], fold)
+    if arguments.protocol == CROSSED_PROTOCOL:
+        _refuse_shared("script", frame.assign(script=_read_scripts(rows, arguments))[used], fold)
     chosen = {name: rows.select(np.flatnonzero(frame["role"] == name)) for name in ROLES}
     for name, selected in chosen.items():
         if len(selected) == 0:
@@ -115,31 +120,7 @@ def read_fold(path: Path, fold: int) -> dict[tuple[int, str], str]:
         ValueError: if a column or the fold is missing, a role is unknown, or a session has two
             roles (`dropped` apart).
     """
-    try:
-        frame = pd.read_csv(
-            path,
-            keep_default_na=False,
-            encoding="utf-8-sig",
-            dtype={"fold": int, "session": int, "dialogue": str, "role": str},
-        )
-    except ValueError as error:
-        raise ValueError(f"`{path}` cannot be read ({error}); build the dataset again.") from error
-    if list(frame.columns) != FOLD_COLUMNS:
-        raise ValueError(
-            f"`{path}` has the columns {', '.join(frame.columns)}; it needs "
-            f"{', '.join(FOLD_COLUMNS)}, in this order."
-        )
-    unknown = frame["role"][~frame["role"].isin([*ROLES, DROPPED])]
-    if len(unknown):
-        raise ValueError(
-            f"`{path}` has the role {unknown.iloc[0]!r}; allowed are {', '.join(ROLES)} and "
-            f"{DROPPED}."
-        )
-    chosen = frame[frame["fold"] == fold]
-    if chosen.empty:
-        raise ValueError(
-            f"`fold` is {fold}; `{path}` has folds {sorted(set(frame['fold'].tolist()))}."
-        )
+    chosen = _read_fold_table(path, fold, columns=FOLD_COLUMNS)
     roles: dict[tuple[int, str], str] = {}
     for row in chosen.itertuples(index=False):
         if (row.session, row.dialogue) in roles:
@@ -157,19 +138,111 @@ def read_fold(path: Path, fold: int) -> dict[tuple[int, str], str]:
     return roles
 
 
-def _refuse_shared_speakers(frame: pd.DataFrame, fold: str) -> None:
-    """Raise ValueError if a speaker is heard in two roles.
+def read_random_fold(path: Path, fold: int) -> dict[str, str]:
+    """Read the roles of one fold of the protocol `random`.
 
     Args:
-        frame: the columns `speaker` and `role` of the rows that are used.
+        path: CSV with the columns fold, id and role.
+        fold: its number.
+
+    Returns:
+        role by id of the utterance.
+
+    Raises:
+        ValueError: if a column or the fold is missing, a role is unknown or an id occurs twice.
+    """
+    chosen = _read_fold_table(path, fold, columns=RANDOM_COLUMNS)
+    twice = chosen["id"][chosen["id"].duplicated()]
+    if len(twice):
+        raise ValueError(
+            f"`{path}` lists {twice.iloc[0]!r} twice in fold {fold}; keep one of the two lines."
+        )
+    return dict(zip(chosen["id"], chosen["role"], strict=True))
+
+
+def _read_fold_table(path: Path, fold: int, *, columns: dict[str, type]) -> pd.DataFrame:
+    """Read the lines of one fold and check their columns and roles."""
+    try:
+        frame = pd.read_csv(
+            path,
+            keep_default_na=False,
+            encoding="utf-8-sig",
+            dtype=columns,
+        )
+    except ValueError as error:
+        raise ValueError(f"`{path}` cannot be read ({error}); build the dataset again.") from error
+    if list(frame.columns) != list(columns):
+        raise ValueError(
+            f"`{path}` has the columns {', '.join(frame.columns)}; it needs {', '.join(columns)}, "
+            f"in this order (only `protocol: {RANDOM_PROTOCOL}` has folds of single utterances)."
+        )
+    unknown = frame["role"][~frame["role"].isin([*ROLES, DROPPED])]
+    if len(unknown):
+        raise ValueError(
+            f"`{path}` has the role {unknown.iloc[0]!r}; allowed are {', '.join(ROLES)} and "
+            f"{DROPPED}."
+        )
+    chosen = frame[frame["fold"] == fold]
+    if chosen.empty:
+        raise ValueError(
+            f"`fold` is {fold}; `{path}` has folds {sorted(set(frame['fold'].tolist()))}."
+        )
+    return chosen
+
+
+def _find_roles(
+    frame: pd.DataFrame, folds_file: Path, arguments: DataArguments
+) -> list[str | None]:
+    """Return the role of each row, None for one that the fold does not name.
+
+    Args:
+        frame: the columns `id`, `session` and `dialogue` of all rows.
+        folds_file: the file of the protocol.
+        arguments: protocol and fold.
+    """
+    if arguments.protocol == RANDOM_PROTOCOL:
+        by_id = read_random_fold(folds_file, arguments.fold)
+        return [by_id.get(row_id) for row_id in frame["id"]]
+    roles = read_fold(folds_file, arguments.fold)
+    places = zip(frame["session"].tolist(), frame["dialogue"], strict=True)
+    return [roles.get(place, roles.get((place[0], ""))) for place in places]
+
+
+def _refuse_without_role(frame: pd.DataFrame, fold: str) -> None:
+    """Raise ValueError if a row has no role."""
+    without = frame["session"][frame["role"].isna()]
+    if len(without):
+        raise ValueError(
+            f"{fold} gives sessions {sorted(set(without.tolist()))} no role, or not all of them; "
+            "use the folds that were built with this dataset."
+        )
+
+
+def _read_scripts(rows: Dataset, arguments: DataArguments) -> list[str]:
+    """Return the script of each row."""
+    scripts = rows[SCRIPT_COLUMN] if SCRIPT_COLUMN in rows.column_names else [None]
+    if any(script is None for script in scripts):
+        raise ValueError(
+            f"`protocol` is {CROSSED_PROTOCOL!r} and the scripts of {arguments.dataset!r} are not "
+            "known; build it with `--script-groups`, or choose another protocol."
+        )
+    return list(scripts)
+
+
+def _refuse_shared(column: str, frame: pd.DataFrame, fold: str) -> None:
+    """Raise ValueError if a speaker or a script is in two roles.
+
+    Args:
+        column: `speaker` or `script`.
+        frame: this column and `role` of the rows that are used.
         fold: what the message calls the fold.
     """
-    roles = frame.groupby("speaker")["role"].unique()
+    roles = frame.groupby(column)["role"].unique()
     shared = roles[roles.map(len) > 1]
     if len(shared):
         raise ValueError(
-            f"{fold} puts speaker {shared.index[0]!r} into {' and '.join(sorted(shared.iloc[0]))}; "
-            "a voice that is trained on must not be tested: give all its sessions one role."
+            f"{fold} puts {column} {shared.index[0]!r} into "
+            f"{' and '.join(sorted(shared.iloc[0]))}; {SHARED[column]}."
         )
 
 
@@ -223,11 +296,12 @@ def _find_folds_file(arguments: DataArguments) -> Path:
     if arguments.folds_file is not None:
         path = Path(arguments.folds_file)
     else:
-        path = _dataset_file(arguments.dataset, f"folds/{arguments.dataset_config}.csv")
+        name = PROTOCOL_FILES[arguments.protocol].format(config=arguments.dataset_config)
+        path = _dataset_file(arguments.dataset, name)
     if not path.is_file():
         raise ValueError(
             f"`{path}` does not exist; name the folds with `folds_file`, or build the dataset "
-            "again with `python -m dataset_script build`."
+            "again with `python -m dataset_script build`, which tells why a protocol has none."
         )
     return path
 

@@ -17,9 +17,10 @@ from typing import Any
 
 import pandas as pd
 
-from kemer.arguments import RunArguments, RunPaths
+from kemer.arguments import DataArguments, RunArguments, RunPaths
 from kemer.batches import multi_hot
 from kemer.data import Split
+from kemer.protocols import DEFAULT_PROTOCOL, LEAKS, name_protocol
 from kemer.report import write_report
 from kemer.scoring import constant_answer, score
 from modeling_kemer import KemerModel
@@ -87,17 +88,25 @@ def write_results(
     results["run"] = _describe_run(arguments, split, best_step=best_step)
     results = _without_nan(results)
     paths.root.mkdir(parents=True, exist_ok=True)
-    predictions["test"].to_parquet(paths.predictions, index=False)
+    protocol = name_protocol(arguments.data.protocol)
+    predictions["test"].assign(protocol=protocol).to_parquet(paths.predictions, index=False)
     write_report(
         predictions["test"],
         paths.report,
-        title=f"{paths.root.name}, test sessions of fold {arguments.data.fold}",
+        title=f"{paths.root.name}, {_describe_test(arguments.data)}",
         synthetic=split.synthetic,
         constant_chosen_on=train_labels,
     )
     text = json.dumps(results, indent=2, ensure_ascii=False, allow_nan=False)
     paths.metrics.write_text(text + "\n", encoding="utf-8")
     return results
+
+
+def _describe_test(data: DataArguments) -> str:
+    """Say what was tested, and that it leaks where it does."""
+    if data.protocol == DEFAULT_PROTOCOL:
+        return f"test sessions of fold {data.fold}"
+    return f"fold {data.fold} of protocol {name_protocol(data.protocol)}"
 
 
 def _label_sets(split: Split) -> list[tuple[int, ...]]:
@@ -114,6 +123,7 @@ def _describe_run(
     return {
         "synthetic": split.synthetic,
         **_without_machine_paths(asdict(arguments.data)),
+        "leak": LEAKS.get(arguments.data.protocol),
         "folds_sha256": split.folds_sha256,
         "model": _without_machine_paths(asdict(arguments.model)),
         "seed": training.seed,
@@ -181,9 +191,12 @@ def summarise(results: dict[str, Any], paths: RunPaths) -> str:
     """Return what `train.py` prints at the end."""
     test, run = results["test"], results["run"]
     data = "synthetic speech" if run["synthetic"] else run["dataset_config"]
+    if run["protocol"] != DEFAULT_PROTOCOL:
+        data += f", protocol {name_protocol(run['protocol'])}"
     return "\n".join(
         [
             f"test sessions {test['sessions']} ({test['utterances']} utterances, {data}):",
+            *([f"  this is {run['leak']}"] if run["leak"] else []),
             f"  exact match  {test['exact_match']:.3f}  "
             f"(the majority answer: {test['constant_exact_match']:.3f})",
             f"  macro F1     {test['f1_macro']:.3f}",

@@ -84,7 +84,7 @@ TWO = [FoldRow(0, 1, "", "train"), FoldRow(0, 2, "", "test")]
         ([*TWO, FoldRow(0, 3, "", "dev")], "unknown role"),
         ([*TWO, TWO[0]], "occurs twice"),
         ([*TWO, FoldRow(0, 1, "", "test")], "occurs twice"),
-        ([*TWO, FoldRow(0, 1, "Sess01_script01", "dropped")], "several roles"),
+        ([*TWO, FoldRow(0, 1, "Sess01_script01", "validation")], "several roles"),
         ([TWO[0], FoldRow(0, 2, "a", "test"), FoldRow(0, 2, "b", "train")], "several roles"),
         ([*TWO, FoldRow(1, 1, "", "test")], r"Fold 1 has sessions \[1\]"),
     ],
@@ -96,6 +96,34 @@ def test_folds_with_a_fault_are_refused(rows, message):
 
 def test_dialogues_may_be_dropped_from_a_session():
     validate_folds([TWO[0], FoldRow(0, 2, "a", "test"), FoldRow(0, 2, "b", "dropped")])
+
+
+def test_a_dialogues_row_may_drop_it_from_its_whole_session():
+    validate_folds([*TWO, FoldRow(0, 1, "Sess01_script01", "dropped")])
+
+
+PLAYED = {(1, "a"): "first", (1, "b"): "second", (2, "a"): "second", (2, "b"): "third"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "fault"),
+    [
+        (TWO, "Fold 0 has `second` for train .session 1, b. and for test .session 2, a."),
+        ([*TWO, FoldRow(0, 1, "b", "dropped")], None),
+        ([*TWO, FoldRow(0, 2, "a", "dropped")], None),
+        ([*TWO, FoldRow(0, 2, "b", "dropped")], "Fold 0 has `second`"),
+        ([TWO[0], FoldRow(0, 2, "c", "test")], "Dialogue c of session 2 has no script"),
+        ([FoldRow(0, 1, "a", "train"), FoldRow(0, 2, "a", "test")], None),
+        ([FoldRow(0, 1, "b", "validation"), FoldRow(0, 2, "a", "test")], "Fold 0 has `second`"),
+    ],
+)
+def test_a_script_has_one_role_where_scripts_are_held_out(rows, fault):
+    validate_folds(rows)
+    if fault is None:
+        validate_folds(rows, scripts=PLAYED)
+    else:
+        with pytest.raises(ValueError, match=fault):
+            validate_folds(rows, scripts=PLAYED)
 
 
 def test_sessions_beyond_the_corpus_are_refused():

@@ -78,6 +78,7 @@ def test_a_release_holds_its_files_and_no_leftovers(built):
         "README.md",
         f"data/kemdy20/train-00000-of-00001-{digest}.parquet",
         "folds/kemdy20.csv",
+        "folds/kemdy20.random-leak.csv",
         "reports/kemdy20.json",
         "scripts/kemdy20.csv",
     ]

@@ -64,3 +64,18 @@ def test_summary_of_a_synthetic_corpus_begins_with_it(report):
 def test_summary_says_if_no_translations_were_given(report):
     report.translation = None
     assert "none given" in format_summary(report.to_dict())
+
+
+def test_summary_tells_protocols_leaks_and_what_is_missing(report):
+    report.protocols = {
+        "session": {"fits": 5, "file": "a"},
+        "session+script": {"reason": "none recurs"},
+        "session-matched": {"reason": "none recurs"},
+        "random": {"fits": 5, "file": "b", "leak": "a leak: of voices"},
+    }
+    lines = format_summary(report.to_dict()).splitlines()
+    place = lines.index("  protocols    session: 5 fits")
+    assert [line.strip() for line in lines[place + 1 : place + 3]] == [
+        "random: 5 fits, a leak: of voices",
+        "without session+script and session-matched: none recurs",
+    ]

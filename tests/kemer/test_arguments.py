@@ -46,6 +46,11 @@ def test_what_is_drawn_at_random_learns() -> None:
             {"dataset": "a", "text_variants": True, "text_column": "text_ko"},
             "`text_variants` is true and `text_column` is 'text_ko'; only 'text_en' has variants: ",
         ),
+        ({"dataset": "a", "protocol": "sesion"}, "`protocol` is 'sesion'; allowed are session, "),
+        (
+            {"dataset": "a", "protocol": "random", "folds_file": "b.csv"},
+            "`protocol` is 'random' and `folds_file` 'b.csv'; a protocol is a file of the dataset",
+        ),
         ({"dataset": "a", "max_train_seconds": 0.1}, "`max_train_seconds` is 0.1; it must"),
     ],
 )

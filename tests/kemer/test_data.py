@@ -1,5 +1,6 @@
 import hashlib
 import io
+import itertools
 import json
 import shutil
 import uuid
@@ -12,8 +13,9 @@ import pytest
 import soundfile
 from datasets import load_dataset
 
+from dataset_script.folds import read_folds
 from kemer.arguments import DataArguments
-from kemer.data import Split, load_split, read_fold
+from kemer.data import Split, load_split, read_fold, read_random_fold
 
 HEADER = "fold,session,dialogue,role\n"
 WHOLE = {1: "test", 2: "validation", 3: "train", 4: "train", 5: "train"}
@@ -264,3 +266,116 @@ def test_missing_folds_are_named(bench: Path, tmp_path: Path) -> None:
         split_with(bench, dataset=release)
     with pytest.raises(ValueError, match="nowhere.csv` does not exist"):
         split_with(bench, folds_file=tmp_path / "nowhere.csv")
+    message = "folds/kemdy20.session-script.csv` does not exist.*tells why a protocol has none"
+    with pytest.raises(ValueError, match=message):
+        split_with(bench, protocol="session+script")
+
+
+# What the first dialogue of each session plays; the second plays nothing.
+PLAYS = {1: "a", 2: "b", 3: "c", 4: "c", 5: "a"}
+
+
+def play_scripts(bench: Path, tmp_path: Path, *lines: str) -> Path:
+    """Copy the release with known scripts and folds that claim to hold them out."""
+
+    def name_scripts(table: Any) -> Any:
+        dialogues = zip(table["session"].to_pylist(), table["dialogue"].to_pylist(), strict=True)
+        scripts = [PLAYS[s] if d.endswith("script01") else d for s, d in dialogues]
+        place = table.schema.get_field_index("script")
+        return table.set_column(place, table.schema.field(place), [scripts])
+
+    release = change_table(bench, tmp_path, name_scripts)
+    path = release / "folds" / "kemdy20.session-script.csv"
+    path.write_text(HEADER + "".join(f"{line}\n" for line in [*session_lines(WHOLE), *lines]))
+    return release
+
+
+def test_scripts_are_held_out_with_their_sessions(bench: Path, tmp_path: Path) -> None:
+    release = play_scripts(bench, tmp_path, "0,5,Sess05_script01,dropped")
+    split = split_with(bench, dataset=release, protocol="session+script")
+    assert [len(split.rows[role]) for role in ("train", "validation", "test")] == [10, 4, 4]
+    content = (release / "folds/kemdy20.session-script.csv").read_bytes()
+    assert split.folds_sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_a_planted_script_leak_is_refused(bench: Path, tmp_path: Path) -> None:
+    release = play_scripts(bench, tmp_path)
+    message = "puts script 'a' into test and train; lines that are trained on must not be tested"
+    with pytest.raises(ValueError, match=message):
+        split_with(bench, dataset=release, protocol="session+script")
+    assert len(split_with(bench, dataset=release).rows["train"]) == 12  # not claimed there
+
+
+def test_a_planted_session_leak_is_refused(bench: Path, tmp_path: Path) -> None:
+    release = play_scripts(bench, tmp_path, "0,1,Sess01_script02,train")
+    with pytest.raises(ValueError, match="gives session 1 the roles test, train in fold 0"):
+        split_with(bench, dataset=release, protocol="session+script")
+
+
+@pytest.mark.parametrize("has_column", [False, True])
+def test_scripts_must_be_known_to_be_held_out(
+    bench: Path, tmp_path: Path, has_column: bool
+) -> None:
+    def forget(table: Any) -> Any:
+        place = table.schema.get_field_index("script")
+        if not has_column:
+            return table.remove_column(place)
+        scripts = [*table["dialogue"].to_pylist()[1:], None]
+        return table.set_column(place, table.schema.field(place), [scripts])
+
+    release = change_table(bench, tmp_path, forget)
+    write_folds(release / "folds", *session_lines(WHOLE)).rename(
+        release / "folds" / "kemdy20.session-script.csv"
+    )
+    with pytest.raises(ValueError, match="the scripts of '.*' are not known; build it with"):
+        split_with(bench, dataset=release, protocol="session+script")
+
+
+def test_random_utterances_share_sessions_and_speakers(bench: Path) -> None:
+    split = split_with(bench, protocol="random")
+    assert [len(split.rows[role]) for role in ("train", "validation", "test")] == [13, 3, 4]
+    assert set(split.sessions["train"]) & set(split.sessions["test"])
+    ids = [
+        list(split_with(bench, protocol="random", fold=fold).rows["test"]["id"])
+        for fold in range(5)
+    ]
+    assert sorted(sum(ids, [])) == sorted(
+        load_dataset(str(bench / "release"), "kemdy20", split="train")["id"]
+    )
+
+
+def test_random_folds_are_taken_for_nothing_else(bench: Path, tmp_path: Path) -> None:
+    path = bench / "release/folds/kemdy20.random-leak.csv"
+    with pytest.raises(ValueError, match="has the columns fold, id, role; it needs fold, session"):
+        split_with(bench, folds_file=path)
+    roles = read_random_fold(path, 0)
+    assert len(roles) == 20 and set(roles.values()) == {"train", "validation", "test"}
+    twice = tmp_path / "twice.csv"
+    twice.write_text("fold,id,role\n0,a,test\n0,a,train\n")
+    with pytest.raises(ValueError, match="lists 'a' twice in fold 0; keep one"):
+        read_random_fold(twice, 0)
+
+
+def test_an_utterance_without_a_role_is_named(bench: Path, tmp_path: Path) -> None:
+    release = Path(shutil.copytree(bench / "release", tmp_path / "release"))
+    path = release / "folds/kemdy20.random-leak.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:1] + lines[2:]))
+    with pytest.raises(ValueError, match=r"gives sessions \[1\] no role, or not all of them"):
+        split_with(bench, dataset=release, protocol="random")
+
+
+def test_what_the_builder_allows_is_read_alike(tmp_path: Path) -> None:
+    """`read_folds` of the builder and `read_fold` refuse the same entries of a session."""
+    roles = ("train", "validation", "test", "dropped")
+    for whole, part in itertools.product(("", *roles), roles):
+        lines = [f"0,1,,{whole}"] * bool(whole) + [f"0,1,a,{part}", "0,1,b,train"]
+        path = write_folds(tmp_path, *lines)
+        refused = []
+        for read in (read_folds, lambda path: read_fold(path, 0)):
+            try:
+                read(path)
+                refused.append(False)
+            except ValueError:
+                refused.append(True)
+        assert refused[0] == refused[1], lines

@@ -105,7 +105,8 @@ def test_scores_can_be_computed_again_from_the_predictions(
     run: tuple[RunArguments, Split], metrics: dict[str, Any]
 ) -> None:
     frame = pd.read_parquet(run[0].paths.predictions)
-    assert tuple(frame.columns) == PREDICTION_COLUMNS
+    assert tuple(frame.columns) == (*PREDICTION_COLUMNS, "protocol")
+    assert set(frame["protocol"]) == {"session"}
     assert frame["id"].tolist() == list(run[1].rows["test"]["id"])
     again = score(frame)
     assert len(again) > 20
@@ -157,6 +158,31 @@ def test_a_synthetic_dataset_is_told_in_metrics_and_report(
     assert written["run"]["synthetic"] is True and written["run"]["best_step"] is None
     assert "ynthetic" in (tmp_path / "report/report.md").read_text()
     assert "ynthetic" not in (run[0].paths.report / "report.md").read_text()
+
+
+@pytest.mark.parametrize("protocol", ["session", "session-matched", "random"])
+def test_the_protocol_is_named_and_a_leak_called_one(
+    run: tuple[RunArguments, Split], bench: Path, tmp_path: Path, protocol: str
+) -> None:
+    frame = pd.read_parquet(run[0].paths.predictions)
+    arguments, split = prepare(bench, tmp_path)  # the split itself is another test's
+    arguments.data.protocol = protocol
+    written = write_results(
+        {"validation": frame, "test": frame}, arguments=arguments, split=split, best_step=None
+    )
+    told = json.loads(arguments.paths.metrics.read_text())["run"]
+    assert told["protocol"] == protocol
+    shown = {
+        "printed": summarise(written, arguments.paths),
+        "metrics": str(told["leak"] or ""),
+        "report": (tmp_path / "report/report.md").read_text(),
+        "predictions": " ".join(set(pd.read_parquet(arguments.paths.predictions)["protocol"])),
+    }
+    for place, text in shown.items():
+        assert ("leak" in text) == (protocol == "random"), place
+    if protocol != "session":
+        assert f"protocol {protocol}" in shown["printed"] and protocol in shown["report"]
+        assert protocol in shown["predictions"]
 
 
 def test_saving_replaces_a_model_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
