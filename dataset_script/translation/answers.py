@@ -112,8 +112,7 @@ def _read_entries(request: Request, content: str) -> dict[str, Any]:
         answer = json.loads(content)
         entries = answer[prompt.items]
         given = [(entry["id"], entry[prompt.field]) for entry in entries]
-    except (ValueError, KeyError, TypeError) as error:
-        # RecursionError of a hostile nesting is left to end the run: no model writes one.
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(
             f"form: the answer is not the JSON that was asked for ({error})"
         ) from error

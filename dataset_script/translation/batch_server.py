@@ -127,7 +127,7 @@ class BatchServer:
                 metadata={NAME: name},
             )
             try:
-                batch = await send(call, Batch)
+                batch = await send(call, Batch, client=self._client)
                 if batch.id:
                     return batch.id
                 raise TransientError("the answer is no batch", may_be_paid=True)
@@ -219,7 +219,7 @@ class BatchServer:
         tries = 0
         while True:
             try:
-                reply = await send(call(), kind)
+                reply = await send(call(), kind, client=self._client)
             except TransientError as error:
                 tries += 1
                 await self._wait(tries, error)

@@ -45,16 +45,24 @@ class Chain:
         options: the steps and what they depend on.
         store: what was answered.
         run: name of this run: what failed in it is not asked again before the next.
+        is_over: whether nothing is asked any more, so that no draft is waited for.
         guesses: put a text of the expected length where a draft or a translation is not there yet,
             to estimate what follows it.
     """
 
     def __init__(
-        self, options: TranslationOptions, store: Store, *, run: str, guesses: bool = False
+        self,
+        options: TranslationOptions,
+        store: Store,
+        *,
+        run: str,
+        is_over: bool = False,
+        guesses: bool = False,
     ) -> None:
         self._options = options
         self._store = store
         self._run = run
+        self._is_over = is_over
         self._guesses = guesses
 
     def look_up(self, dialogue: Dialogue) -> Standing:
@@ -106,7 +114,7 @@ class Chain:
             drafts = standing.results["draft"]
             own = given = self._read_texts(standing, drafts, "draft")
             ready = [
-                self._guesses or not any(map(self.is_open, drafts[self._around(index)]))
+                self._guesses or not any(map(self._is_awaited, drafts[self._around(index)]))
                 for index in range(count)
             ]
         elif step == "vary":
@@ -119,6 +127,12 @@ class Chain:
             else None
             for index in range(count)
         ]
+
+    def _is_awaited(self, draft: Result | None) -> bool:
+        """Whether a draft may still come: a checkpoint gives the same every time."""
+        if self._options.drafts_here or self._is_over:
+            return draft is None
+        return self.is_open(draft)
 
     def _around(self, index: int) -> slice:
         context = self._options.context

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -87,7 +88,12 @@ def _add_translation(parser: argparse.ArgumentParser) -> None:
         "form)",
     )
     add("--variants", type=int, default=options.variants, help="further wordings of each")
-    add("--temperature", type=float, default=options.temperature, help="0 to 2 (%(default)s)")
+    add(
+        "--temperature",
+        type=lambda given: None if given == "default" else float(given),
+        default=options.temperature,
+        help="0 to 2, or `default` to leave it to the server (%(default)s)",
+    )
     add("--response-format", choices=RESPONSE_FORMATS, default=options.response_format)
 
 
@@ -126,13 +132,13 @@ def run(args: argparse.Namespace) -> int:
     report = ReportOptions(args.audit, args.report_lines, args.report_seed)
     if report.audit:
         without_context(options)  # refused before anything is read
-    server = Server(args.base_url, batch=args.batch, poll=args.poll)
+    server = Server(_read_base_url(args), batch=args.batch, poll=args.poll)
     price = _read_price(args, server)
     live_price = _read_price(args, replace(server, batch=False))  # what an audit pays
     if not args.dry_run:
         server.read_key()  # before anything is read or written
     dialogues, is_synthetic = _open_dialogues(args)
-    path = args.store or args.output.with_name(args.output.name + ".store")
+    path = _choose_store(args)
     if args.dry_run and not path.is_file():
         path = Path(":memory:")
     with Store(path) as store:
@@ -198,6 +204,27 @@ def _read_options(args: argparse.Namespace) -> TranslationOptions:
     )
 
 
+def _read_base_url(args: argparse.Namespace) -> str | None:
+    """The server that is named, by the flag or by the variable that the client reads too."""
+    return args.base_url or os.environ.get("OPENAI_BASE_URL") or None
+
+
+def _choose_store(args: argparse.Namespace) -> Path:
+    """Where answers are kept; never a file that the run writes over."""
+    path = args.store or args.output.with_name(args.output.name + ".store")
+    written = [
+        args.output,
+        *(args.output.with_suffix(f".report.{end}") for end in ("html", "json")),
+    ]
+    if path.resolve() in [file.resolve() for file in written]:
+        raise ValueError(
+            f"`store` {str(path)!r} is a file that the run writes over; give another one."
+        )
+    if args.output.is_dir():
+        raise ValueError(f"`output` {str(args.output)!r} is a folder; give a file.")
+    return path
+
+
 def _read_price(args: argparse.Namespace, server: Server) -> Price | None:
     """The price of the model: OpenAI's at OpenAI, nothing on this machine, else what is given."""
     if args.prices is None and server.base_url is not None:
@@ -221,7 +248,7 @@ def _describe_estimate(
     context = options.context
     sight = "the causal form" if context.after == 0 else "which sees what is said later"
     cost = f"about {expected.cost:.2f} dollars (prices of {price_date(args.prices)})"
-    if args.prices is None and Server(args.base_url).is_here:
+    if args.prices is None and Server(_read_base_url(args)).is_here:
         cost = "free, on this machine"
     lines = [
         f"{args.config}: {expected.utterances:,} utterances, and {expected.empty:,} without words",

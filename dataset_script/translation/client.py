@@ -6,20 +6,25 @@ on a broken body as it is. So it is told not to repeat, and everything is decide
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Awaitable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
+import httpx2
 import openai
 from openai.types import CompletionUsage
-from openai.types.chat import ChatCompletion
+from openai.types.chat import ChatCompletion, ChatCompletionMessage
+from openai.types.chat.chat_completion import Choice
+from openai.types.completion_usage import PromptTokensDetails
 
 from .failures import Answer, RejectedError, StopError, TransientError, UnknownError, Usage
 
 NO_QUOTA = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
 ENDPOINT = "/chat/completions"  # behind the server's base URL
+MOST_TOKENS = 10**9  # of one answer; more is no count
 LONGEST_WAIT = 300.0  # seconds; what a server asks for beyond that is not waited out at once
 
 Reply = TypeVar("Reply")
@@ -43,18 +48,20 @@ async def ask(client: openai.AsyncOpenAI, body: Mapping[str, Any]) -> Answer:
         # The body is what a line of a batch holds; `chat.completions.create` would copy it, key by
         # key, which takes as long as everything else here together.
         call = client.post(ENDPOINT, cast_to=ChatCompletion, body=dict(body))
-        completion = await send(call, ChatCompletion)
+        completion = await send(call, ChatCompletion, client=client)
     except RejectedError as error:
         return Answer("", str(error), None)
     return read_completion(completion)
 
 
-async def send(call: Awaitable[Any], kind: type[Reply]) -> Reply:
+async def send(call: Awaitable[Any], kind: type[Reply], *, client: openai.AsyncOpenAI) -> Reply:
     """Wait for one call of the client, once.
 
     Args:
         call: the call.
         kind: of what the server replies.
+        client: whose call it is; its time-out is that of the whole call, and its key is taken out
+            of what the server says.
 
     Returns:
         The reply.
@@ -65,15 +72,21 @@ async def send(call: Awaitable[Any], kind: type[Reply]) -> Reply:
         StopError: if no request can.
     """
     try:
-        reply = await call
+        # The client's own time-out is for each part that arrives, however slowly.
+        limit = client.timeout if isinstance(client.timeout, (int, float)) else None
+        reply = await asyncio.wait_for(call, limit)
     except openai.APIStatusError as error:
-        fault = read_failure(error.status_code, error.body, error.response.headers)
+        body = _without_key(error.body, client.api_key)
+        fault = read_failure(error.status_code, body, error.response.headers)
         raise RejectedError(fault) from error
-    except openai.APITimeoutError as error:
+    except (openai.APITimeoutError, asyncio.TimeoutError) as error:
         raise TransientError("no answer in time", may_be_paid=True) from error
     except openai.APIConnectionError as error:
         cause = error.__cause__ or error
-        raise TransientError(f"no connection ({cause})", is_silent=True) from error
+        if isinstance(cause, httpx2.ConnectError):
+            raise TransientError(f"no connection ({cause})", is_silent=True) from error
+        # It was cut after the request had gone out.
+        raise TransientError(f"no connection ({cause})", may_be_paid=True) from error
     except (json.JSONDecodeError, openai.APIResponseValidationError) as error:
         raise TransientError(f"the answer is broken ({error})", may_be_paid=True) from error
     if not isinstance(reply, kind):
@@ -86,7 +99,9 @@ def read_completion(completion: ChatCompletion) -> Answer:
     usage = read_usage(completion)
     # The client checks nothing of an answer's form.
     choices = completion.choices
-    if not isinstance(choices, list) or not choices or choices[0].message is None:
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], Choice):
+        return Answer("", "form: the answer has no choices", usage)
+    if not isinstance(choices[0].message, ChatCompletionMessage):
         return Answer("", "form: the answer has no choices", usage)
     choice = choices[0]
     content = choice.message.content or ""
@@ -104,11 +119,24 @@ def read_usage(completion: ChatCompletion) -> Usage | None:
     usage = completion.usage
     if not isinstance(usage, CompletionUsage):
         return None
-    if usage.prompt_tokens is None or usage.completion_tokens is None:
+    counts = (usage.prompt_tokens, usage.completion_tokens)
+    if not all(isinstance(count, int) and 0 <= count <= MOST_TOKENS for count in counts):
         return None
     details = usage.prompt_tokens_details
-    cached = 0 if details is None else details.cached_tokens or 0
+    cached = details.cached_tokens if isinstance(details, PromptTokensDetails) else 0
+    if not isinstance(cached, int) or not 0 <= cached <= usage.prompt_tokens:
+        cached = 0
     return Usage(usage.prompt_tokens, cached, usage.completion_tokens)
+
+
+def _without_key(body: object, key: str) -> object:
+    """Take the key out of an error that quotes it."""
+    if not isinstance(body, Mapping):
+        return body
+    return {
+        name: value.replace(key, "***") if isinstance(value, str) and key else value
+        for name, value in body.items()
+    }
 
 
 def read_failure(status: int, body: object, headers: Mapping[str, str]) -> str:

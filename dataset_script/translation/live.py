@@ -27,6 +27,9 @@ from .store import Store
 
 TRIES = 6  # of a request that fails and may succeed later
 TRIES_IN_SILENCE = 3  # if the server never answered anything
+MOST_USELESS = 30  # answers in a row of which no line could be used before the run stops
+SMALLEST_SUM = 1e-9  # US dollars; less is a matter of rounding
+MOST_REFUSALS = 200  # of one request, which are waited out and are no failures
 MOST_LOST = 5  # requests in a row that came to nothing before the run stops
 BACKOFF = 1.0  # seconds before the second try; doubled for each after it
 LONGEST_BACKOFF = 60.0
@@ -71,7 +74,7 @@ class LiveRun:
         self._backoff = backoff
         self._limit = AdaptiveLimit(options.concurrency)
         self._in_flight: set[str] = set()  # keys of jobs
-        self._asking = 0
+        self._forfeited = 0.0  # set aside for requests that may have been paid without an answer
         self._has_answered = False
         self._lost_in_a_row = 0
         self._random = random.Random(0)  # of waits only, so that tries spread
@@ -161,7 +164,7 @@ class LiveRun:
             is_last: whether what fails now is given up.
         """
         body = request.to_body(self._options, fault=fault)
-        tries = 0
+        tries = refusals = 0
         while True:
             promised = await self._promise(body)
             if promised is None:
@@ -170,7 +173,6 @@ class LiveRun:
                 if self.stopped is not None:
                     self._budget.settle(promised, 0.0)
                     return None
-                self._asking += 1
                 try:
                     answer = await self._ask_server(body)
                 except StopError as error:
@@ -178,16 +180,15 @@ class LiveRun:
                     self.stop(str(error))
                     return None
                 except TransientError as error:
-                    tries += 1
-                    problem = error
-                    self._note_failure(error, promised, tries)
+                    tries += not error.is_refusal
+                    refusals += error.is_refusal
+                    problem, wait = error, self._wait(tries + refusals, error)
+                    self._note_failure(error, promised, wait)
                 else:
                     return self._keep(request, body, answer, promised, is_last=is_last)
-                finally:
-                    self._asking -= 1
-            if tries >= self._tries():
+            if tries >= self._tries() or refusals >= MOST_REFUSALS:
                 return self._lose(request, problem)
-            await self._rest(self._wait(tries, problem))
+            await self._rest(wait)
 
     async def _rest(self, seconds: float) -> None:
         """Wait, but not longer than the run goes on."""
@@ -204,25 +205,27 @@ class LiveRun:
             promised = self._budget.promise(body)
             if promised is not None:
                 return promised
-            if self._asking == 0:
+            if self._budget.promised <= self._forfeited + SMALLEST_SUM:
                 self.stop(self._budget.refusal)
             await asyncio.sleep(0.02)  # until those in flight have cost less than they might
         return None
 
-    def _note_failure(self, error: TransientError, promised: float, tries: int) -> None:
+    def _note_failure(self, error: TransientError, promised: float, wait: float) -> None:
         if error.may_be_paid:
             self.lost_money += 1  # what was promised stays promised: it may be gone
+            self._forfeited += promised
         else:
             self._budget.settle(promised, 0.0)
         if error.is_refusal:
-            self._limit.slow_down(self._wait(tries, error))
+            self._limit.slow_down(wait)
 
     def _wait(self, tries: int, error: TransientError) -> float:
-        """Seconds before the next try."""
-        if error.wait is not None:
-            return error.wait
-        longest = min(LONGEST_BACKOFF, self._backoff * 2 ** (tries - 1))
-        return longest * self._random.uniform(0.5, 1.0)
+        """Seconds before the next try: what the server asks for, and a little more each time."""
+        longest = min(LONGEST_BACKOFF, self._backoff * 2 ** min(tries - 1, 10))
+        own = longest * self._random.uniform(0.5, 1.0)
+        if error.wait is None:
+            return own
+        return error.wait + 0.1 * own
 
     def _lose(self, request: Request, error: TransientError) -> list[Settled]:
         """Mark a request that failed too often; stop if that is all that happens."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,8 @@ def load_price(model: str, *, path: str | Path | None = None, batch: bool = Fals
             )
             for name, entry in table["models"].items()
         }
+        if not all(0 <= value < MILLION for price in models.values() for value in astuple(price)):
+            raise ValueError("a price is below 0 or no number")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"`prices` {file.name!r} is not in the form of prices.json ({error!r}); give "

@@ -118,6 +118,24 @@ PROMPTS = {
 }
 
 
+HINTS = {
+    "form": "it was not the JSON that was asked for",
+    "missing_id": "an id was missing",
+    "repeated_id": "an id came twice",
+    "invented_id": "an id was not one of the targets",
+    "empty": "a translation was empty",
+    "hangul": "Korean letters were left",
+    "letters": "letters were not Latin",
+    "short": "a translation was far too short",
+    "long": "a translation was far too long",
+    "answered": "a line was answered in place of translated",
+    "variants": "the variants were too few or the same",
+    "length": "it was cut off",
+}
+"""What a model is told of an answer that could not be used, by the kind of its fault: never a word
+of the answer or of the transcript, which would then stand among the instructions."""
+
+
 def prompt_version(steps: tuple[str, ...]) -> str:
     """Name the prompts of a run, such as `translate-1a2b3c4d`.
 
@@ -133,14 +151,16 @@ def build_messages(step: str, content: dict[str, Any], *, fault: str | None = No
     Args:
         step: name of one of `PROMPTS`.
         content: what the user's message holds.
-        fault: what was wrong with the answer before this one; None for the first.
+        fault: what was wrong with the answer before this one, its kind before a colon; None for the
+            first.
 
     Returns:
         The instructions, what was wrong if anything was, and last the transcript as JSON.
     """
     messages = [{"role": "system", "content": PROMPTS[step].instructions}]
     if fault is not None:
-        hint = f"An earlier answer could not be used: {fault}. Follow the instructions exactly."
+        wrong = HINTS.get(fault.partition(":")[0], "it was no answer")
+        hint = f"An earlier answer could not be used: {wrong}. Follow the instructions exactly."
         messages.append({"role": "system", "content": hint})
     messages.append({"role": "user", "content": json.dumps(content, ensure_ascii=False)})
     return messages

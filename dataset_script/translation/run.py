@@ -152,7 +152,8 @@ def translate(
     with _Progress(jobs, budget) as progress:
         asking = _make_run(server, options, store, chain, budget, progress, run=run)
         asyncio.run(_ask_all(asking, dialogues, options, server, key))
-    counts = write_translations(output, dialogues(), chain, options)
+    done = Chain(options, store, run=run, is_over=True)
+    counts = write_translations(output, dialogues(), done, options)
     notes = tuple(asking.notes) if isinstance(asking, BatchRun) else ()
     cost = budget.spent
     return Outcome(counts, asking.stopped, cost, cost - before, asking.lost_money, notes)
@@ -269,8 +270,14 @@ async def _ask_all(
     from .batch_server import BatchServer
     from .client import ask
 
+    # What stays on this machine goes through no proxy that the environment names.
+    http_client = openai.DefaultAsyncHttpxClient(trust_env=False) if server.is_here else None
     async with openai.AsyncOpenAI(
-        api_key=key, base_url=server.base_url, max_retries=0, timeout=options.timeout
+        api_key=key,
+        base_url=server.base_url,
+        max_retries=0,
+        timeout=options.timeout,
+        http_client=http_client,
     ) as client:
         with _stop_at_interrupt(asking.stop):
             if isinstance(asking, BatchRun):

@@ -129,11 +129,14 @@ class Store:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).expanduser()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(self.path, isolation_level=None, timeout=0.2)
+        database = None
         try:
+            database = sqlite3.connect(self.path, isolation_level=None, timeout=0.2)
+            self._database = database
             self._open()
         except sqlite3.Error as error:
-            self._database.close()
+            if database is not None:
+                database.close()
             if "locked" in str(error):
                 raise StoreError(
                     f"{str(path)!r} is in use by another process; wait until that has ended, or "
@@ -289,5 +292,11 @@ class _Transaction:
     def __enter__(self) -> None:
         self._database.execute("BEGIN IMMEDIATE")
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        self._database.execute("COMMIT" if kind is None else "ROLLBACK")
+    def __exit__(self, kind: type[BaseException] | None, error: object, _: object) -> None:
+        try:
+            self._database.execute("COMMIT" if kind is None else "ROLLBACK")
+        except sqlite3.Error as failure:
+            # A full disk has rolled back by itself.
+            raise OSError(f"the store of translations cannot be written ({failure})") from failure
+        if kind is not None and issubclass(kind, sqlite3.OperationalError):
+            raise OSError(f"the store of translations cannot be written ({error})")

@@ -79,7 +79,17 @@ def test_ids_that_do_not_agree_spoil_the_whole_answer(spoil, kind):
 
 @pytest.mark.parametrize(
     "content",
-    ["", "Sorry.", '{"translations": [', "[]", "{}", '{"translations": [1]}', "null", '"a"']
+    [
+        "",
+        "Sorry.",
+        "[" * 100_000,
+        '{"translations": [',
+        "[]",
+        "{}",
+        '{"translations": [1]}',
+        "null",
+        '"a"',
+    ]
     + ['{"translations": [{"id": "a"}]}', '{"translations": {"id": "a", "text_en": "b"}}'],
 )
 def test_what_is_not_the_form_is_refused(content):

@@ -27,7 +27,7 @@ def test_custom_ids_are_unique_and_tell_the_attempt(store):
     ids = [batch.bodies[0][0] for batch in server.batches.values()]
     assert [i.rpartition("-")[2] for i in ids] == ["0", "1", "2", "3"] and len(set(ids)) == 4
     hint = server.requests[1]["messages"][1]["content"]
-    assert "hangul: Korean letters are left" in hint
+    assert "Korean letters were left" in hint
     (result,) = store.results()
     assert result.fault == "hangul: Korean letters are left"
 

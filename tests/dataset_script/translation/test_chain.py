@@ -113,3 +113,25 @@ def test_a_chain_that_guesses_counts_the_steps_that_are_not_there_yet(store):
         "refine": 8,
         "vary": 8,
     }
+
+
+def test_a_checkpoint_that_fails_on_a_line_is_not_waited_for_in_any_run(store):
+    options = TranslationOptions(draft="a/b", context=ContextOptions(1, 1, 10))
+    for place, turn in enumerate(DIALOGUE.spoken):
+        texts, fault = ((), "empty: …") if place == 4 else (("A draft.",), None)
+        key = key_of_draft(turn.text_ko, options)
+        store.add([Result(key, "draft", turn.id, texts, fault, "a/b", "r1", "t")])
+    later = Chain(options, store, run="r2")
+    assert _places(later.pending(later.look_up(DIALOGUE), "refine")) == list(range(8))
+
+
+def test_what_was_translated_stays_in_the_file_where_a_draft_failed(store):
+    first = Chain(TWO_STEPS, store, run="r1")
+    drafts = first.pending(first.look_up(DIALOGUE), "draft")
+    _keep(store, drafts[:4])
+    _keep(store, drafts[4:5], fault="empty: …")
+    _keep(store, drafts[5:])
+    _keep(store, first.pending(first.look_up(DIALOGUE), "refine"))
+    over = Chain(TWO_STEPS, store, run="r2", is_over=True)
+    results = over.look_up(DIALOGUE).results["refine"]
+    assert all(result is not None and result.is_good for result in results)

@@ -99,3 +99,27 @@ def test_a_store_that_is_none_is_left_alone(corpus, tmp_path, capsys):
     assert _main(corpus.root, tmp_path / "t.jsonl", *options) == 2
     assert "cannot be used as the store of translations" in capsys.readouterr().err
     assert (tmp_path / "thesis.txt").read_text().startswith("years of work")
+
+
+def test_the_store_is_never_a_file_that_is_written_over(corpus, tmp_path, capsys):
+    output = tmp_path / "t.jsonl"
+    for name in ("t.jsonl", "t.report.html"):
+        options = ["--store", str(tmp_path / name), "--base-url", "http://127.0.0.1:9/v1"]
+        assert _main(corpus.root, output, *options) == 2
+        assert "is a file that the run writes over" in capsys.readouterr().err
+    output.mkdir()
+    assert _main(corpus.root, output, "--base-url", "http://127.0.0.1:9/v1") == 2
+    assert "is a folder; give a file" in capsys.readouterr().err
+
+
+def test_the_variable_of_the_client_names_the_server_too(corpus, tmp_path, capsys, monkeypatch):
+    with FaultyServer() as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        assert _main(corpus.root, tmp_path / "t.jsonl") == 0
+    assert f"go to {server.base_url} and stay on this machine" in capsys.readouterr().out
+
+
+def test_a_store_in_a_folder_that_cannot_be_is_one_sentence(corpus, tmp_path, capsys):
+    options = ["--store", str(tmp_path), "--base-url", "http://127.0.0.1:9/v1"]
+    assert _main(corpus.root, tmp_path / "t.jsonl", *options) == 2
+    assert "cannot be used as the store of translations" in capsys.readouterr().err

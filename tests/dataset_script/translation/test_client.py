@@ -92,12 +92,31 @@ def test_a_failure_that_may_pass_is_told_with_the_time_to_wait(
 def test_a_connection_that_is_cut_and_an_answer_that_does_not_come():
     with pytest.raises(TransientError, match="no connection") as caught:
         _ask(always(CUT))
-    assert caught.value.is_silent
+    assert caught.value.may_be_paid and not caught.value.is_silent  # it had the request
     with pytest.raises(TransientError, match="no answer in time") as caught:
         _ask(always(Reply({}, delay=1.0)), timeout=0.1)
     assert caught.value.may_be_paid
-    with pytest.raises(TransientError, match="no connection"):
+    with pytest.raises(TransientError, match="no connection") as caught:
         _ask(base_url="http://127.0.0.1:9/v1")
+    assert caught.value.is_silent and not caught.value.may_be_paid
+
+
+def test_a_key_that_a_server_quotes_is_not_passed_on():
+    quoting = fail(400, "no such thing for sk-secret", code="x")
+    assert _ask(always(quoting)).fault == "rejected: no such thing for ***"
+    with pytest.raises(StopError) as caught:
+        _ask(always(fail(401, "Incorrect API key: sk-secret")))
+    assert "sk-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("count", [-1000000, 10**30, "many", None])
+def test_counts_that_are_none_are_not_paid(count):
+    def reply(body):
+        made = complete(answer_to(body), body)
+        made.body["usage"]["prompt_tokens"] = count
+        return made
+
+    assert _ask(reply).usage is None
 
 
 @pytest.mark.parametrize(

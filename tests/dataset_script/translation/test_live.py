@@ -150,7 +150,7 @@ def test_a_line_that_fails_is_asked_again_alone_and_then_marked(store):
     alone = model.bodies[2:]
     assert [len(content_of(body)["targets"]) for body in alone] == [1, 1, 1]
     assert len(content_of(alone[0])["context_before"]) == 3
-    assert "hangul: Korean letters are left" in alone[0]["messages"][1]["content"]
+    assert "Korean letters were left" in alone[0]["messages"][1]["content"]
     results = look_up(store, dialogue).results["translate"]
     assert [result.is_good for result in results] == [n != 4 for n in range(12)]
     assert results[4].fault == "hangul: Korean letters are left"
@@ -325,6 +325,19 @@ def test_the_limit_of_money_is_never_passed_and_the_next_run_goes_on(store):
     assert len(model.bodies) <= before + 3 and store.total_cost() <= 0.03
     live = run(store, model, dialogues, name="r3", spent=store.total_cost())
     assert live.stopped is None and len(list(store.results())) == 300
+
+
+def test_refusals_under_a_limit_of_money_do_not_end_the_run(store):
+    dialogues = make_dialogues(6, turns=10)
+    model = Model(first(4, lambda body: TransientError("x", wait=0.05, is_refusal=True)))
+    live = run(store, model, dialogues, replace(OPTIONS, max_cost=0.06))
+    assert live.stopped is None and len(list(store.results())) == 60
+
+
+def test_many_refusals_are_waited_out_and_are_no_failures(store):
+    model = Model(first(40, lambda body: TransientError("x", wait=0.0, is_refusal=True)))
+    live = run(store, model, make_dialogues(1))
+    assert live.stopped is None and live.settled == (12, 0)
 
 
 def test_an_error_of_ours_ends_the_run_and_is_seen(store, monkeypatch):
