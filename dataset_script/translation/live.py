@@ -27,7 +27,6 @@ from .store import Store
 
 TRIES = 6  # of a request that fails and may succeed later
 TRIES_IN_SILENCE = 3  # if the server never answered anything
-MOST_USELESS = 30  # answers in a row of which no line could be used before the run stops
 SMALLEST_SUM = 1e-9  # US dollars; less is a matter of rounding
 MOST_REFUSALS = 200  # of one request, which are waited out and are no failures
 MOST_LOST = 5  # requests in a row that came to nothing before the run stops
