@@ -102,6 +102,7 @@ def test_what_an_encoder_is_described_by_can_be_written_down() -> None:
 def test_inputs_differ_by_value_length_and_type() -> None:
     values = torch.tensor([1.0, 2.0, 0.0])
     variants = [values, values[:2], values.double(), values.flip(0), values.int(), values[:0]]
+    variants.append(values.view(torch.int32))  # the same bytes
     assert len({input_key(variant) for variant in variants}) == len(variants)
     strided = torch.tensor([1.0, 9.0, 2.0, 9.0, 0.0])[::2]
     assert input_key(strided) == input_key(values)
