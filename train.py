@@ -17,6 +17,7 @@ from kemer.arguments import RunArguments
 from kemer.command_line import parse_arguments
 from kemer.data import load_split
 from kemer.evaluation import predict_rows
+from kemer.features import build_features
 from kemer.initialisation import build_model, build_processor
 from kemer.results import save_model, summarise, write_results
 from kemer.training import build_trainer, find_checkpoint
@@ -33,6 +34,7 @@ def main(arguments: RunArguments) -> None:
     set_seed(training.seed)
     model = build_model(arguments.model)
     processor = build_processor(arguments.model)
+    hidden_states = build_features(model, processor, split=split, arguments=arguments)
 
     trainer = build_trainer(
         model,
@@ -42,6 +44,7 @@ def main(arguments: RunArguments) -> None:
         text_column=arguments.data.text_column,
         text_variants=arguments.data.text_variants,
         max_train_seconds=arguments.data.max_train_seconds,
+        hidden_states=hidden_states,
     )
     trainer.train(resume_from_checkpoint=checkpoint)
 
@@ -51,6 +54,7 @@ def main(arguments: RunArguments) -> None:
             split.rows[role],
             text_column=arguments.data.text_column,
             threshold=training.decision_threshold,
+            hidden_states=hidden_states[role],
         )
         for role in ("validation", "test")
     }

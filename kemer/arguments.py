@@ -14,6 +14,9 @@ from transformers import TrainingArguments
 from kemer.evaluation import LOSS_NAME, SCORE_NAMES
 from kemer.protocols import DEFAULT_PROTOCOL, PROTOCOL_FILES, refuse_unknown_protocol
 
+MODALITIES = ("speech", "text")
+PRECISIONS = ("fp16", "bf16", "fp32")
+
 SAMPLERS = ("inverse_frequency", "uniform")
 
 VARIANTS_OF = "text_en"
@@ -128,6 +131,20 @@ class DataArguments:
         default=None,
         metadata={"help": "Cut training utterances to their first seconds; never held-out ones."},
     )
+    feature_cache: str | None = field(
+        default=None,
+        metadata={
+            "help": "Folder in which the hidden states of frozen encoders are kept, so that each "
+            "utterance is encoded once; any number of runs may share it."
+        },
+    )
+    feature_cache_precision: str = field(
+        default="fp16",
+        metadata={
+            "help": "How hidden states are kept; `fp32` doubles the space and is exact.",
+            "choices": list(PRECISIONS),
+        },
+    )
 
     def __post_init__(self) -> None:
         if self.dataset is None:
@@ -150,6 +167,15 @@ class DataArguments:
         if self.max_train_seconds is not None and self.max_train_seconds <= 0.1:
             raise ValueError(
                 f"`max_train_seconds` is {self.max_train_seconds}; it must be more than 0.1."
+            )
+        if self.feature_cache is not None and Path(self.feature_cache).is_file():
+            raise ValueError(
+                f"`feature_cache` is {self.feature_cache!r}, which is a file; name a folder."
+            )
+        if self.feature_cache_precision not in PRECISIONS:
+            raise ValueError(
+                f"`feature_cache_precision` is {self.feature_cache_precision!r}; allowed are "
+                f"{', '.join(PRECISIONS)}."
             )
 
 
@@ -284,9 +310,43 @@ class RunPaths:
 
 @dataclass(frozen=True)
 class RunArguments:
-    """Everything that a run was told."""
+    """Everything that a run was told.
+
+    Raises:
+        ValueError: if the feature cache would have nothing to keep, or what changes in each epoch.
+    """
 
     model: ModelArguments
     data: DataArguments
     training: KemerTrainingArguments
     paths: RunPaths
+
+    def __post_init__(self) -> None:
+        if self.data.feature_cache is None:
+            return
+        if not self.cached:
+            raise ValueError(
+                "`feature_cache` is set, but no encoder is frozen: hidden states change with the "
+                "weights; set `freeze_speech_encoder` or `freeze_text_encoder` to true, or leave "
+                "`feature_cache` out."
+            )
+        if "text" in self.cached and self.data.text_variants:
+            raise ValueError(
+                "`feature_cache` and `text_variants` are set and the text encoder is frozen, but "
+                "variants are drawn anew in each epoch; leave one of the two out, or set "
+                "`freeze_text_encoder` to false."
+            )
+
+    @property
+    def cached(self) -> tuple[str, ...]:
+        """Modalities whose encoder runs once: those that are frozen, where there is a cache."""
+        if self.data.feature_cache is None:
+            return ()
+        model = self.model
+        encoders = (model.speech_encoder, model.text_encoder)
+        frozen = (model.freeze_speech_encoder, model.freeze_text_encoder)
+        return tuple(
+            modality
+            for modality, encoder, is_frozen in zip(MODALITIES, encoders, frozen, strict=True)
+            if encoder is not None and is_frozen
+        )

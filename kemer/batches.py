@@ -6,7 +6,7 @@ Between `data`, which chooses the rows, and `training`, whose Trainer asks for b
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,11 @@ import torch
 from datasets import Dataset
 
 from configuration_kemer import EMOTIONS
+from inputs_kemer import lengths_to_mask
 from processing_kemer import KemerProcessor
+
+HiddenStates = Mapping[str, Sequence[torch.Tensor]]
+"""What a frozen encoder gave for each row, (positions, hidden), by `speech` and `text`."""
 
 SAMPLING_RATE = 16_000
 """Hz, of every row of a release."""
@@ -29,19 +33,29 @@ class UtteranceDataset(torch.utils.data.Dataset):
         rows: rows of one role, audio undecoded.
         text_column: column that the text encoder reads.
         max_seconds: utterances are cut to their first seconds; None keeps them whole.
+        hidden_states: what stands in place of a modality's raw input, of the cut utterances.
 
     Raises:
         ValueError: if the rows' emotions are not the model's.
     """
 
-    def __init__(self, rows: Dataset, *, text_column: str, max_seconds: float | None = None):
+    def __init__(
+        self,
+        rows: Dataset,
+        *,
+        text_column: str,
+        max_seconds: float | None = None,
+        hidden_states: HiddenStates | None = None,
+    ) -> None:
         names = rows.features["emotions"].feature.names
         if names != list(EMOTIONS):
             raise ValueError(
                 f"the dataset's emotions are {', '.join(names)}; the model's are "
                 f"{', '.join(EMOTIONS)}, in this order: build the dataset again."
             )
-        self.rows = rows
+        self.hidden_states = hidden_states or {}
+        # Where nobody listens, no waveform is read and decoded.
+        self.rows = rows.remove_columns("audio") if "speech" in self.hidden_states else rows
         self.text_column = text_column
         self.max_seconds = max_seconds
 
@@ -50,18 +64,22 @@ class UtteranceDataset(torch.utils.data.Dataset):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         row = self.rows[int(index)]
-        return self._prepare(row, text=row[self.text_column])
+        return self._prepare(row, index=int(index), text=row[self.text_column])
 
-    def _prepare(self, row: dict[str, Any], *, text: str) -> dict[str, Any]:
-        samples = _decode(row)
-        if self.max_seconds is not None:
-            samples = samples[: int(self.max_seconds * SAMPLING_RATE)]
-        return {
-            "audio": samples,
+    def _prepare(self, row: dict[str, Any], *, index: int, text: str) -> dict[str, Any]:
+        utterance = {
             "text": text,
             "labels": multi_hot(row["emotions"]),
             "valence_arousal_labels": [row["valence"], row["arousal"]],
         }
+        if "audio" in row:
+            samples = _decode(row)
+            if self.max_seconds is not None:
+                samples = samples[: int(self.max_seconds * SAMPLING_RATE)]
+            utterance["audio"] = samples
+        for modality, hidden_states in self.hidden_states.items():
+            utterance[f"{modality}_hidden_states"] = hidden_states[index]
+        return utterance
 
     def durations(self) -> np.ndarray:
         """Return the duration of every row in seconds, `(rows,)`, after the cut."""
@@ -116,19 +134,34 @@ class UtteranceCollator:
     text: bool
 
     def __call__(self, utterances: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """Return the processor's tensors with `labels` and `valence_arousal_labels`."""
-        inputs: dict[str, Any] = {}
+        """Return the model's inputs with `labels` and `valence_arousal_labels`.
+
+        Args:
+            utterances: rows of an `UtteranceDataset`; hidden states that they bring come in place
+                of the processor's tensors.
+        """
+        batch: dict[str, torch.Tensor] = {}
         if self.speech:
-            inputs["audio"] = [self._lengthen(item["audio"]) for item in utterances]
-            inputs["sampling_rate"] = SAMPLING_RATE
+            is_stored = "speech_hidden_states" in utterances[0]
+            batch |= _pad_speech(utterances) if is_stored else self.read_speech(utterances)
         if self.text:
-            inputs["text"] = [item["text"] for item in utterances]
-        batch = dict(self.processor(**inputs))
-        if not self.speech:
-            self._end_empty_lines(batch)
+            is_stored = "text_hidden_states" in utterances[0]
+            batch |= _pad_text(utterances) if is_stored else self.read_text(utterances)
         for name in ("labels", "valence_arousal_labels"):
             values = np.array([item[name] for item in utterances], dtype=np.float32)
             batch[name] = torch.from_numpy(values)
+        return batch
+
+    def read_speech(self, utterances: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """Return `input_values` and `attention_mask`, each (batch, samples)."""
+        audio = [self._lengthen(item["audio"]) for item in utterances]
+        return dict(self.processor(audio=audio, sampling_rate=SAMPLING_RATE))
+
+    def read_text(self, utterances: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """Return `input_ids` and `text_attention_mask`, each (batch, tokens)."""
+        batch = dict(self.processor(text=[item["text"] for item in utterances]))
+        if not self.speech:
+            self._end_empty_lines(batch)
         return batch
 
     def _lengthen(self, samples: np.ndarray) -> np.ndarray:
@@ -142,3 +175,24 @@ class UtteranceCollator:
         empty = batch["text_attention_mask"].sum(dim=1) == 0
         batch["input_ids"][empty, 0] = end
         batch["text_attention_mask"][empty, 0] = 1
+
+
+def _pad_speech(utterances: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    states, mask = _pad_hidden_states([item["speech_hidden_states"] for item in utterances])
+    return {"speech_hidden_states": states, "attention_mask": mask}
+
+
+def _pad_text(utterances: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    states, mask = _pad_hidden_states([item["text_hidden_states"] for item in utterances])
+    return {"text_hidden_states": states, "text_attention_mask": mask}
+
+
+def _pad_hidden_states(rows: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return hidden states `(batch, positions, hidden)` and their mask `(batch, positions)`.
+
+    Args:
+        rows: each (positions, hidden); a missing utterance has no position.
+    """
+    lengths = torch.tensor([len(row) for row in rows])
+    states = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+    return states, lengths_to_mask(lengths, states.shape[1]).long()

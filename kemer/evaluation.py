@@ -15,7 +15,7 @@ from datasets import Dataset
 from transformers import EvalPrediction, Trainer
 
 from configuration_kemer import EMOTIONS
-from kemer.batches import UtteranceDataset
+from kemer.batches import HiddenStates, UtteranceDataset
 from kemer.scoring import score_answers
 from processing_kemer import decode_emotions
 
@@ -58,7 +58,12 @@ class ValidationScores:
 
 
 def predict_rows(
-    trainer: Trainer, rows: Dataset, *, text_column: str, threshold: float
+    trainer: Trainer,
+    rows: Dataset,
+    *,
+    text_column: str,
+    threshold: float,
+    hidden_states: HiddenStates | None = None,
 ) -> pd.DataFrame:
     """Answer rows, one line an utterance, in their order.
 
@@ -67,6 +72,7 @@ def predict_rows(
         rows: rows of one role.
         text_column: column that the text encoder reads.
         threshold: an emotion is answered above it.
+        hidden_states: what frozen encoders gave for the rows; what is left out they compute anew.
 
     Returns:
         the columns of `predictions.parquet`.
@@ -74,7 +80,8 @@ def predict_rows(
     Raises:
         RuntimeError: if the trainer answers another number of rows.
     """
-    output = trainer.predict(UtteranceDataset(rows, text_column=text_column))
+    utterances = UtteranceDataset(rows, text_column=text_column, hidden_states=hidden_states)
+    output = trainer.predict(utterances)
     frame = rows.select_columns(["id", "corpus", "session", "dialogue"]).to_pandas()
     answers = _answers(output.predictions, output.label_ids, threshold=threshold)
     if len(answers["probabilities"]) != len(frame):

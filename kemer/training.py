@@ -7,7 +7,7 @@ sessions are not seen here.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from transformers import (
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
 from kemer.arguments import KemerTrainingArguments, RunPaths
-from kemer.batches import UtteranceCollator, UtteranceDataset
+from kemer.batches import HiddenStates, UtteranceCollator, UtteranceDataset
 from kemer.data import Split
 from kemer.evaluation import ValidationScores
 from kemer.progress import EpochProgress
@@ -206,6 +206,7 @@ def build_trainer(
     text_column: str,
     text_variants: bool,
     max_train_seconds: float | None,
+    hidden_states: Mapping[str, HiddenStates] | None = None,
     callbacks: list[TrainerCallback] | None = None,
 ) -> KemerTrainer:
     """Join model, data and arguments.
@@ -218,12 +219,16 @@ def build_trainer(
         text_column: column that the text encoder reads.
         text_variants: draw the text of training utterances among its variants instead.
         max_train_seconds: training utterances are cut to their first seconds; None keeps them.
+        hidden_states: by role, what frozen encoders gave; what is left out they compute anew.
         callbacks: further callbacks of the Trainer.
 
     Returns:
         the trainer.
     """
-    train, validation = split.rows["train"], split.rows["validation"]
+    train, validation = (
+        {"rows": split.rows[role], "hidden_states": (hidden_states or {}).get(role)}
+        for role in ("train", "validation")
+    )
     trainer = KemerTrainer(
         model=model,
         args=arguments,
@@ -233,11 +238,11 @@ def build_trainer(
             text=model.config.text_config is not None,
         ),
         train_dataset=(
-            VariantDataset(train, seed=arguments.seed, max_seconds=max_train_seconds)
+            VariantDataset(**train, seed=arguments.seed, max_seconds=max_train_seconds)
             if text_variants
-            else UtteranceDataset(train, text_column=text_column, max_seconds=max_train_seconds)
+            else UtteranceDataset(**train, text_column=text_column, max_seconds=max_train_seconds)
         ),
-        eval_dataset=UtteranceDataset(validation, text_column=text_column),
+        eval_dataset=UtteranceDataset(**validation, text_column=text_column),
         compute_metrics=ValidationScores(
             threshold=arguments.decision_threshold,
             valence_arousal_loss_weight=model.config.valence_arousal_loss_weight,

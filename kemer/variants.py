@@ -12,7 +12,7 @@ from typing import Any
 from datasets import Dataset
 
 from kemer.arguments import VARIANTS_OF
-from kemer.batches import UtteranceDataset
+from kemer.batches import HiddenStates, UtteranceDataset
 from kemer.data import VARIANTS_COLUMN
 
 
@@ -26,13 +26,32 @@ class VariantDataset(UtteranceDataset):
         rows: rows of one role, audio undecoded.
         seed: of the draws.
         max_seconds: utterances are cut to their first seconds; None keeps them whole.
+        hidden_states: what stands in place of the waveforms.
 
     Raises:
-        ValueError: if the rows' emotions are not the model's.
+        ValueError: if the rows' emotions are not the model's, or hidden states would stand in
+            place of the text that is drawn.
     """
 
-    def __init__(self, rows: Dataset, *, seed: int, max_seconds: float | None = None) -> None:
-        super().__init__(rows, text_column=VARIANTS_OF, max_seconds=max_seconds)
+    def __init__(
+        self,
+        rows: Dataset,
+        *,
+        seed: int,
+        max_seconds: float | None = None,
+        hidden_states: HiddenStates | None = None,
+    ) -> None:
+        if "text" in (hidden_states or {}):
+            raise ValueError(
+                "`hidden_states` holds `text`, but the text is drawn anew in each epoch; leave it "
+                "out, or read one text with `UtteranceDataset`."
+            )
+        super().__init__(
+            rows,
+            text_column=VARIANTS_OF,
+            max_seconds=max_seconds,
+            hidden_states=hidden_states,
+        )
         self.seed = seed
 
     def __getitem__(self, drawn: tuple[int, int]) -> dict[str, Any]:
@@ -45,7 +64,7 @@ class VariantDataset(UtteranceDataset):
         row = self.rows[int(index)]
         candidates = [row[self.text_column], *row[VARIANTS_COLUMN]]
         text = draw_text(candidates, seed=self.seed, epoch=epoch, row_id=row["id"])
-        return self._prepare(row, text=text)
+        return self._prepare(row, index=int(index), text=text)
 
 
 def draw_text(candidates: Sequence[str], *, seed: int, epoch: int, row_id: str) -> str:

@@ -8,6 +8,7 @@ from kemer.arguments import (
     DataArguments,
     KemerTrainingArguments,
     ModelArguments,
+    RunArguments,
     RunPaths,
 )
 
@@ -52,6 +53,11 @@ def test_what_is_drawn_at_random_learns() -> None:
             "`protocol` is 'random' and `folds_file` 'b.csv'; a protocol is a file of the dataset",
         ),
         ({"dataset": "a", "max_train_seconds": 0.1}, "`max_train_seconds` is 0.1; it must"),
+        ({"dataset": "a", "feature_cache": __file__}, "`feature_cache` is '.*', which is a file"),
+        (
+            {"dataset": "a", "feature_cache_precision": "int8"},
+            "`feature_cache_precision` is 'int8'; allowed are fp16, bf16, fp32",
+        ),
     ],
 )
 def test_data_arguments_are_checked(settings: dict[str, Any], message: str) -> None:
@@ -129,3 +135,57 @@ def test_only_the_model_folder_lies_beside_the_checkpoints() -> None:
     everything += [paths.metrics, paths.predictions]
     assert {path.parent for path in everything} == {Path("run")}
     assert len(set(everything)) == len(everything)
+
+
+# What the feature cache keeps.
+
+
+def run_of(tmp_path: Path, *, data: dict[str, Any], **model: Any) -> RunArguments:
+    encoders = {"speech_encoder": "a", "text_encoder": "b"}
+    return RunArguments(
+        ModelArguments(**{**encoders, **model}),
+        DataArguments(dataset="a", **data),
+        training(tmp_path),
+        RunPaths(tmp_path),
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "cached"),
+    [
+        ({"freeze_speech_encoder": True, "freeze_text_encoder": True}, ("speech", "text")),
+        ({"freeze_speech_encoder": True}, ("speech",)),
+        ({"freeze_text_encoder": True}, ("text",)),
+        ({"freeze_speech_encoder": True, "text_encoder": "none"}, ("speech",)),
+        ({"freeze_text_encoder": True, "speech_encoder": "none"}, ("text",)),
+    ],
+)
+def test_frozen_encoders_are_cached_where_there_is_a_cache(
+    tmp_path: Path, model: dict[str, Any], cached: tuple[str, ...]
+) -> None:
+    assert run_of(tmp_path, data={"feature_cache": "c"}, **model).cached == cached
+    assert run_of(tmp_path, data={}, **model).cached == ()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {},
+        {"freeze_speech_encoder": True, "freeze_text_encoder": True, "from_scratch": True},
+        {"freeze_speech_encoder": True, "speech_encoder": "none"},
+        {"freeze_text_encoder": True, "text_encoder": "none"},
+    ],
+)
+def test_a_cache_with_nothing_to_keep_is_refused(tmp_path: Path, model: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="`feature_cache` is set, but no encoder is frozen"):
+        run_of(tmp_path, data={"feature_cache": "c"}, **model)
+
+
+def test_texts_that_are_drawn_are_not_kept(tmp_path: Path) -> None:
+    data = {"feature_cache": "c", "text_variants": True}
+    for speech in (True, False):
+        frozen = {"freeze_speech_encoder": speech, "freeze_text_encoder": True}
+        with pytest.raises(ValueError, match="`feature_cache` and `text_variants` are set"):
+            run_of(tmp_path, data=data, **frozen)
+    # Speech can be kept while the text encoder learns.
+    assert run_of(tmp_path, data=data, freeze_speech_encoder=True).cached == ("speech",)

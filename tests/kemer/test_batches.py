@@ -178,3 +178,57 @@ def test_a_waveform_too_short_for_the_encoder_is_followed_by_silence(
     assert batch["attention_mask"].sum().item() == processor.minimum_samples
     with torch.no_grad():
         assert tiny.make_model(tiny.SPEECHT5, None)(**batch).logits.isfinite().all()
+
+
+# Hidden states in place of waveforms and tokens.
+
+
+def make_states(split: Split, *, seed: int) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    lengths = [(3 * row + seed) % 7 for row in range(len(split.rows["train"]))]
+    return [torch.randn(length, 24, generator=generator).half() for length in lengths]
+
+
+@pytest.mark.parametrize("modalities", [("speech", "text"), ("speech",), ("text",)])
+def test_hidden_states_stand_in_place_of_a_modality(
+    split: Split, tmp_path: Path, modalities: tuple[str, ...]
+) -> None:
+    states = {name: make_states(split, seed=number) for number, name in enumerate(modalities)}
+    rows = split.rows["train"]
+    dataset = UtteranceDataset(rows, text_column="text_en", hidden_states=states)
+    plain = UtteranceDataset(rows, text_column="text_en")
+    assert ("audio" in dataset[0]) == ("speech" not in modalities)
+    assert (dataset.durations() == plain.durations()).all()
+    assert (dataset.label_matrix() == plain.label_matrix()).all()
+    collate = UtteranceCollator(tiny.make_processor(tmp_path), speech=True, text=True)
+    batch = collate([dataset[row] for row in (1, 0, 2)])
+    expected = collate([plain[row] for row in (1, 0, 2)])
+    raw = {"speech": ("input_values", "attention_mask")}
+    raw["text"] = ("input_ids", "text_attention_mask")
+    for modality, (name, mask) in raw.items():
+        if modality not in modalities:
+            assert torch.equal(batch[name], expected[name])
+            assert torch.equal(batch[mask], expected[mask])
+            continue
+        chosen = [states[modality][row] for row in (1, 0, 2)]
+        found = batch[f"{modality}_hidden_states"]
+        assert name not in batch and found.dtype == torch.float16
+        assert found.shape == (3, max(map(len, chosen)), 24) == (*batch[mask].shape, 24)
+        assert batch[mask].sum(dim=1).tolist() == [len(row) for row in chosen]
+        for padded, valid, row in zip(found, batch[mask].bool(), chosen, strict=True):
+            assert torch.equal(padded[: len(row)], row) and not padded[~valid].any()
+    for name in ("labels", "valence_arousal_labels"):
+        assert torch.equal(batch[name], expected[name])
+
+
+def test_a_batch_of_missing_utterances_is_taken(split: Split, tmp_path: Path) -> None:
+    """As wide as the encoder would give it: 0 positions, so that dropout draws the same numbers."""
+    states = {"text": [torch.zeros(0, 24)] * len(split.rows["train"])}
+    dataset = UtteranceDataset(split.rows["train"], text_column="text_en", hidden_states=states)
+    collate = UtteranceCollator(tiny.make_processor(tmp_path), speech=True, text=True)
+    batch = collate([dataset[0], dataset[1]])
+    assert batch["text_hidden_states"].shape == (2, 0, 24)
+    assert batch["text_attention_mask"].shape == (2, 0)
+    output = tiny.make_model()(**batch)
+    del batch["text_hidden_states"], batch["text_attention_mask"]
+    assert torch.equal(output.logits, tiny.make_model()(**batch).logits)

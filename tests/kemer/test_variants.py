@@ -132,6 +132,17 @@ def test_an_utterance_differs_in_its_text_alone(varied: Path) -> None:
     assert set(ENDINGS) < texts
 
 
+def test_kept_hidden_states_stand_for_the_waveform_and_never_for_the_text(varied: Path) -> None:
+    rows = load_split(DataArguments(str(varied / "release")), reads_text=True).rows["train"]
+    states = [torch.full((2, 3), float(number)) for number in range(len(rows))]
+    drawn = VariantDataset(rows, seed=0, hidden_states={"speech": states})
+    item, expected = drawn[5, 1], VariantDataset(rows, seed=0)[5, 1]
+    assert item["text"] == expected["text"] and "audio" not in item
+    assert item["speech_hidden_states"] is states[5]
+    with pytest.raises(ValueError, match="`hidden_states` holds `text`, but the text is drawn"):
+        VariantDataset(rows, seed=0, hidden_states={"text": states})
+
+
 # Runs of the Trainer.
 
 
