@@ -15,13 +15,10 @@ from typing import Any, NoReturn, get_args, get_type_hints
 import yaml
 from transformers import HfArgumentParser
 
-from kemer.arguments import (
-    DataArguments,
-    KemerTrainingArguments,
-    ModelArguments,
-    RunArguments,
-    RunPaths,
-)
+from kemer.arguments import RunArguments, RunPaths
+from kemer.data_arguments import DataArguments
+from kemer.model_arguments import ModelArguments
+from kemer.training_arguments import KemerTrainingArguments
 
 
 def parse_arguments(argv: Sequence[str]) -> RunArguments:

@@ -15,7 +15,7 @@ from datasets import Audio, Dataset, Value, load_dataset
 from datasets.exceptions import DatasetsError
 from huggingface_hub import file_exists, hf_hub_download
 
-from kemer.arguments import DataArguments
+from kemer.data_arguments import DataArguments
 from kemer.protocols import CROSSED_PROTOCOL, LEAKS, PROTOCOL_FILES, RANDOM_PROTOCOL
 
 ROLES = ("train", "validation", "test")

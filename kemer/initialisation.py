@@ -11,7 +11,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from kemer.arguments import ModelArguments
+from kemer.model_arguments import ModelArguments
 from modeling_kemer import KemerModel
 from processing_kemer import KemerProcessor
 

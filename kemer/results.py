@@ -17,9 +17,10 @@ from typing import Any
 
 import pandas as pd
 
-from kemer.arguments import DataArguments, RunArguments, RunPaths
+from kemer.arguments import RunArguments, RunPaths
 from kemer.batches import multi_hot
 from kemer.data import Split
+from kemer.data_arguments import DataArguments
 from kemer.protocols import DEFAULT_PROTOCOL, LEAKS, name_protocol
 from kemer.report import write_report
 from kemer.scoring import constant_answer, score

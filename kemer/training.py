@@ -23,11 +23,12 @@ from transformers import (
 )
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
-from kemer.arguments import KemerTrainingArguments, RunPaths
+from kemer.arguments import RunPaths
 from kemer.batches import HiddenStates, UtteranceCollator, UtteranceDataset
 from kemer.data import Split
 from kemer.evaluation import ValidationScores
 from kemer.progress import EpochProgress
+from kemer.training_arguments import KemerTrainingArguments
 from kemer.variants import VariantDataset
 from modeling_kemer import KemerModel
 from processing_kemer import KemerProcessor

@@ -11,9 +11,9 @@ from typing import Any
 
 from datasets import Dataset
 
-from kemer.arguments import VARIANTS_OF
 from kemer.batches import HiddenStates, UtteranceDataset
 from kemer.data import VARIANTS_COLUMN
+from kemer.data_arguments import VARIANTS_OF
 
 
 class VariantDataset(UtteranceDataset):

@@ -9,9 +9,9 @@ import torch
 from datasets import ClassLabel, Sequence
 
 from configuration_kemer import EMOTIONS
-from kemer.arguments import DataArguments
 from kemer.batches import UtteranceCollator, UtteranceDataset, multi_hot
 from kemer.data import Split, load_split
+from kemer.data_arguments import DataArguments
 from processing_kemer import KemerProcessor
 from tests import tiny
 from tests.kemer.release import EMPTY_TEXT

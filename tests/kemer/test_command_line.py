@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 import yaml
 
-from kemer.arguments import DataArguments, KemerTrainingArguments, ModelArguments, RunArguments
+from kemer.arguments import RunArguments
 from kemer.command_line import parse_arguments
+from kemer.data_arguments import DataArguments
+from kemer.model_arguments import ModelArguments
+from kemer.training_arguments import KemerTrainingArguments
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))

@@ -14,8 +14,8 @@ import soundfile
 from datasets import load_dataset
 
 from dataset_script.folds import read_folds
-from kemer.arguments import DataArguments
 from kemer.data import Split, load_split, read_fold, read_random_fold
+from kemer.data_arguments import DataArguments
 
 HEADER = "fold,session,dialogue,role\n"
 WHOLE = {1: "test", 2: "validation", 3: "train", 4: "train", 5: "train"}

@@ -6,8 +6,8 @@ import torch
 from safetensors.torch import load_file
 from transformers import set_seed
 
-from kemer.arguments import ModelArguments
 from kemer.initialisation import build_model, build_processor
+from kemer.model_arguments import ModelArguments
 from modeling_kemer import KemerModel
 
 

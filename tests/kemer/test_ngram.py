@@ -8,8 +8,8 @@ from configuration_kemer import EMOTIONS
 from dataset_script.folds import assign_folds
 from dataset_script.protocols import assign_crossed_folds, assign_matched_folds
 from kemer import ngram
-from kemer.arguments import DataArguments
 from kemer.data import Split, load_split
+from kemer.data_arguments import DataArguments
 from kemer.ngram import answer_split, fit_ngrams
 from kemer.scoring import PREDICTION_COLUMNS, score
 

@@ -9,7 +9,7 @@ import torch
 from accelerate.data_loader import prepare_data_loader
 from transformers import TrainerCallback
 
-from kemer.arguments import KemerTrainingArguments, RunPaths
+from kemer.arguments import RunPaths
 from kemer.batches import UtteranceDataset
 from kemer.evaluation import ValidationScores
 from kemer.training import (
@@ -19,6 +19,7 @@ from kemer.training import (
     find_checkpoint,
     inverse_frequency_weights,
 )
+from kemer.training_arguments import KemerTrainingArguments
 from tests.kemer.release import make_encoders, make_trainer
 
 WITHOUT_CHANCE = {"meta_attention_dropout": 0.0, "sampler": "uniform"}

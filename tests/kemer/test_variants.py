@@ -10,10 +10,10 @@ from accelerate.data_loader import prepare_data_loader, skip_first_batches
 from transformers import TrainerCallback, TrainerState
 
 from kemer import variants
-from kemer.arguments import DataArguments
 from kemer.batches import UtteranceDataset
 from kemer.command_line import parse_arguments
 from kemer.data import load_split
+from kemer.data_arguments import DataArguments
 from kemer.training import KemerTrainer, NumberedSampler, TellEpoch, UtteranceSampler
 from kemer.variants import VariantDataset, draw_text
 from tests.kemer.release import (
