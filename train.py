@@ -16,10 +16,11 @@ from transformers import set_seed
 from kemer.arguments import RunArguments
 from kemer.command_line import parse_arguments
 from kemer.data import load_split
+from kemer.decoder_fitting import fit_run_decoder
 from kemer.evaluation import predict_rows
 from kemer.features import build_features
 from kemer.initialisation import build_model, build_processor
-from kemer.results import save_model, summarise, write_results
+from kemer.results import RunAnswers, save_model, summarise, write_results
 from kemer.training import build_trainer, find_checkpoint
 
 
@@ -59,9 +60,14 @@ def main(arguments: RunArguments) -> None:
         for role in ("validation", "test")
     }
     if trainer.is_world_process_zero():
+        decoder = fit_run_decoder(
+            predictions["validation"],
+            training_labels=trainer.train_dataset.label_matrix(),
+            sampler=training.sampler,
+        )
         save_model(trainer.accelerator.unwrap_model(model), processor, paths.model)
         results = write_results(
-            predictions,
+            RunAnswers(predictions, decoder),
             arguments=arguments,
             split=split,
             best_step=trainer.state.best_global_step,

@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from kemer.batches import MODALITIES
 from kemer.data_arguments import DataArguments
 from kemer.model_arguments import ModelArguments
 from kemer.training_arguments import KemerTrainingArguments
-
-MODALITIES = ("speech", "text")
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,16 @@ class RunPaths:
     @property
     def predictions(self) -> Path:
         """One row a test utterance."""
-        return self.root / "predictions.parquet"
+        return self.predictions_given()
+
+    @property
+    def validation_predictions(self) -> Path:
+        """One row a validation utterance: what the decoder was fitted on."""
+        return self.root / "predictions.validation.parquet"
+
+    def predictions_given(self, modality: str = "") -> Path:
+        """Answers to the test utterances where one modality alone was given; "" is both."""
+        return self.root / f"predictions{'.' if modality else ''}{modality}.parquet"
 
     @property
     def report(self) -> Path:

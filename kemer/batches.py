@@ -22,6 +22,9 @@ from processing_kemer import KemerProcessor
 HiddenStates = Mapping[str, Sequence[torch.Tensor]]
 """What a frozen encoder gave for each row, (positions, hidden), by `speech` and `text`."""
 
+MODALITIES = ("speech", "text")
+"""What a model can be given, in the order of everything that is paired."""
+
 SAMPLING_RATE = 16_000
 """Hz, of every row of a release."""
 

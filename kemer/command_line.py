@@ -140,11 +140,12 @@ def _read_config(path: Path, classes: Sequence[type]) -> tuple[list[str], list[s
         elif value is False and key.endswith("_strategy"):
             flags += [f"--{key}", "no"]  # what YAML reads as false
         else:
-            flags += [f"--{key}", *_as_words(value)]
+            flags += [f"--{key}", *as_words(value)]
     return flags, nulls
 
 
-def _as_words(value: Any) -> list[str]:
+def as_words(value: Any) -> list[str]:
+    """Return a value of YAML as the words that follow a flag."""
     if isinstance(value, list):
         return [str(item) for item in value]
     return [json.dumps(value) if isinstance(value, dict) else str(value)]

@@ -6,7 +6,9 @@ test sessions, in the same way.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ from datasets import Dataset
 from transformers import EvalPrediction, Trainer
 
 from configuration_kemer import EMOTIONS
-from kemer.batches import HiddenStates, UtteranceDataset
+from kemer.batches import MODALITIES, HiddenStates, UtteranceDataset
 from kemer.scoring import score_answers
 from processing_kemer import decode_emotions
 
@@ -64,6 +66,7 @@ def predict_rows(
     text_column: str,
     threshold: float,
     hidden_states: HiddenStates | None = None,
+    modality: str = "",
 ) -> pd.DataFrame:
     """Answer rows, one line an utterance, in their order.
 
@@ -73,6 +76,7 @@ def predict_rows(
         text_column: column that the text encoder reads.
         threshold: an emotion is answered above it.
         hidden_states: what frozen encoders gave for the rows; what is left out they compute anew.
+        modality: `speech` or `text`: give a model with both this one alone; "" gives all.
 
     Returns:
         the columns of `predictions.parquet`.
@@ -81,7 +85,8 @@ def predict_rows(
         RuntimeError: if the trainer answers another number of rows.
     """
     utterances = UtteranceDataset(rows, text_column=text_column, hidden_states=hidden_states)
-    output = trainer.predict(utterances)
+    with _giving(trainer, modality):
+        output = trainer.predict(utterances)
     frame = rows.select_columns(["id", "corpus", "session", "dialogue"]).to_pandas()
     answers = _answers(output.predictions, output.label_ids, threshold=threshold)
     if len(answers["probabilities"]) != len(frame):
@@ -90,6 +95,20 @@ def predict_rows(
             "no score would be right: please report this, with the command."
         )
     return pd.concat([frame, pd.DataFrame(answers)], axis=1)
+
+
+@contextmanager
+def _giving(trainer: Trainer, modality: str) -> Iterator[None]:
+    """Let the trainer's collator leave the other modality out."""
+    if not modality:
+        yield
+        return
+    whole = trainer.data_collator
+    trainer.data_collator = replace(whole, **{name: name == modality for name in MODALITIES})
+    try:
+        yield
+    finally:
+        trainer.data_collator = whole
 
 
 def _answers(

@@ -10,17 +10,21 @@ import math
 import platform
 import shutil
 import subprocess
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from kemer.arguments import RunArguments, RunPaths
 from kemer.batches import multi_hot
 from kemer.data import Split
 from kemer.data_arguments import DataArguments
+from kemer.decoder_fitting import answer_logits
+from kemer.decoding import LabelSetDecoder, answer_shares, decode_argmax, decode_threshold
 from kemer.protocols import DEFAULT_PROTOCOL, LEAKS, name_protocol
 from kemer.report import write_report
 from kemer.scoring import constant_answer, score
@@ -51,17 +55,29 @@ def save_model(model: KemerModel, processor: KemerProcessor, directory: Path) ->
         shutil.rmtree(old)
 
 
+@dataclass(frozen=True)
+class RunAnswers:
+    """What a run answered.
+
+    Attributes:
+        held_out: by role, `validation` and `test`, the columns of `predictions.parquet`.
+        decoder: label sets, fitted on the validation utterances.
+        single_modality: by `speech` and `text`, the answers to the test utterances of a model with
+            both that was given one alone.
+    """
+
+    held_out: Mapping[str, pd.DataFrame]
+    decoder: LabelSetDecoder
+    single_modality: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+
 def write_results(
-    predictions: dict[str, pd.DataFrame],
-    *,
-    arguments: RunArguments,
-    split: Split,
-    best_step: int | None,
+    answers: RunAnswers, *, arguments: RunArguments, split: Split, best_step: int | None
 ) -> dict[str, Any]:
-    """Write `metrics.json`, `predictions.parquet` and the report.
+    """Write the predictions, the report and, last, `metrics.json`.
 
     Args:
-        predictions: by role, `validation` and `test`; the parquet and the report hold the latter.
+        answers: of the run; the report shows those to the test utterances.
         arguments: what the run was told.
         split: what it was measured on.
         best_step: optimiser step whose weights were kept, None if none was chosen.
@@ -73,26 +89,29 @@ def write_results(
     train_labels = _label_sets(split)
     results = {
         role: {
-            **score(frame),
+            **_score_all(frame, answers.decoder),
             "constant_exact_match": constant_answer(
                 list(frame["labels_reference"]), chosen_on=train_labels
             ).exact_match,
             "utterances": len(frame),
             "sessions": split.sessions[role],
         }
-        for role, frame in predictions.items()
+        for role, frame in answers.held_out.items()
     }
+    for modality, frame in answers.single_modality.items():
+        results[f"test_{modality}_only"] = _score_all(frame, answers.decoder)
     results["train"] = {
         "utterances": len(split.rows["train"]),
         "sessions": split.sessions["train"],
     }
-    results["run"] = _describe_run(arguments, split, best_step=best_step)
+    results["run"] = {
+        **_describe_run(arguments, split, best_step=best_step),
+        "label_set_decoder": answers.decoder.to_dict(),
+    }
     results = _without_nan(results)
-    paths.root.mkdir(parents=True, exist_ok=True)
-    protocol = name_protocol(arguments.data.protocol)
-    predictions["test"].assign(protocol=protocol).to_parquet(paths.predictions, index=False)
+    _write_predictions(answers, arguments)
     write_report(
-        predictions["test"],
+        answers.held_out["test"],
         paths.report,
         title=f"{paths.root.name}, {_describe_test(arguments.data)}",
         synthetic=split.synthetic,
@@ -101,6 +120,51 @@ def write_results(
     text = json.dumps(results, indent=2, ensure_ascii=False, allow_nan=False)
     paths.metrics.write_text(text + "\n", encoding="utf-8")
     return results
+
+
+def _write_predictions(answers: RunAnswers, arguments: RunArguments) -> None:
+    """Write a file for the validation and the test utterances, and for each modality alone."""
+    paths = arguments.paths
+    paths.root.mkdir(parents=True, exist_ok=True)
+    frames = {
+        paths.validation_predictions: answers.held_out["validation"],
+        paths.predictions: answers.held_out["test"],
+        **{paths.predictions_given(name): one for name, one in answers.single_modality.items()},
+    }
+    protocol = name_protocol(arguments.data.protocol)
+    for path, frame in frames.items():
+        frame.assign(protocol=protocol).to_parquet(path, index=False)
+
+
+def _score_all(predictions: pd.DataFrame, decoder: LabelSetDecoder) -> dict[str, Any]:
+    return {**score(predictions), "decodings": score_decodings(predictions, decoder)}
+
+
+def score_decodings(predictions: pd.DataFrame, decoder: LabelSetDecoder) -> dict[str, Any]:
+    """Return what each way to decide on the emotions gives, in exact match and sizes of answers.
+
+    Args:
+        predictions: columns of `predictions.parquet`.
+        decoder: label sets, fitted on the validation utterances.
+
+    Returns:
+        by `threshold` (the paper's, 0.5, which may answer no emotion), `argmax` and `label_sets`:
+        `exact_match` and the shares of answers that are `empty`, `single`, `pairs` and `larger`.
+    """
+    logits = answer_logits(predictions)
+    references = np.array([list(row) for row in predictions["labels_reference"]])
+    answers = {
+        "threshold": decode_threshold(logits),
+        "argmax": decode_argmax(logits),
+        "label_sets": decoder(logits),
+    }
+    return {
+        name: {
+            "exact_match": float((decided == references).all(axis=1).mean()),
+            **asdict(answer_shares(decided)),
+        }
+        for name, decided in answers.items()
+    }
 
 
 def _describe_test(data: DataArguments) -> str:

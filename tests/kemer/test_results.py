@@ -11,8 +11,11 @@ from safetensors.torch import load_file
 
 from kemer import results
 from kemer.arguments import RunArguments
+from kemer.batches import multi_hot
 from kemer.data import Split
-from kemer.results import git_commit, save_model, summarise, write_results
+from kemer.decoder_fitting import answer_logits
+from kemer.decoding import LabelSetDecoder, decode_argmax, decode_threshold
+from kemer.results import RunAnswers, git_commit, save_model, summarise, write_results
 from kemer.scoring import PREDICTION_COLUMNS, score
 from tests import tiny
 from tests.kemer.release import prepare, run_train
@@ -30,6 +33,14 @@ def run(bench: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[RunArgum
     return prepared
 
 
+def answered(frame: pd.DataFrame) -> RunAnswers:
+    """Answers of a run whose validation and test utterances are the same."""
+    sets = tuple(sorted({tuple(map(int, row)) for row in frame["labels_reference"]}))
+    return RunAnswers(
+        {"validation": frame, "test": frame}, LabelSetDecoder((1.0,) * 7, (0.0,) * 7, sets)
+    )
+
+
 @pytest.fixture(scope="module")
 def metrics(run: tuple[RunArguments, Split]) -> dict[str, Any]:
     def refuse(constant: str) -> None:
@@ -41,7 +52,8 @@ def metrics(run: tuple[RunArguments, Split]) -> dict[str, Any]:
 def test_a_run_leaves_what_it_promises(run: tuple[RunArguments, Split]) -> None:
     paths = run[0].paths
     assert {path.name for path in paths.root.iterdir()} == {
-        *("model", "metrics.json", "predictions.parquet", "report", "checkpoints", "logs")
+        *("model", "metrics.json", "predictions.parquet", "predictions.validation.parquet"),
+        *("report", "checkpoints", "logs"),
     }
     assert {path.name for path in paths.report.iterdir()} == {
         *("report.md", "confusion.png", "valence_arousal.png")
@@ -117,6 +129,32 @@ def test_scores_can_be_computed_again_from_the_predictions(
         assert frame[name].map(len).eq(7).all()
 
 
+def test_every_decoding_can_be_computed_again_from_the_predictions(
+    run: tuple[RunArguments, Split], metrics: dict[str, Any]
+) -> None:
+    paths = run[0].paths
+    decoder = LabelSetDecoder.from_dict(metrics["run"]["label_set_decoder"])
+    seen = {tuple(row) for row in decoder.label_sets}
+    assert seen == {tuple(multi_hot(row).astype(int)) for row in run[1].rows["train"]["emotions"]}
+    for role, path in (("test", paths.predictions), ("validation", paths.validation_predictions)):
+        frame = pd.read_parquet(path)
+        logits = answer_logits(frame)
+        truth = np.array(frame["labels_reference"].tolist())
+        answers = {
+            "threshold": decode_threshold(logits),
+            "argmax": decode_argmax(logits),
+            "label_sets": decoder(logits),
+        }
+        for name, decided in answers.items():
+            told = metrics[role]["decodings"][name]
+            assert told["exact_match"] == (decided == truth).all(axis=1).mean()
+            assert told["empty"] == (decided.sum(axis=1) == 0).mean()
+            assert told["pairs"] == (decided.sum(axis=1) == 2).mean()
+    assert pd.read_parquet(paths.validation_predictions)["id"].tolist() == list(
+        run[1].rows["validation"]["id"]
+    )
+
+
 def test_the_majority_answer_is_chosen_on_training_rows(
     run: tuple[RunArguments, Split], metrics: dict[str, Any], bench: Path, tmp_path: Path
 ) -> None:
@@ -129,9 +167,7 @@ def test_the_majority_answer_is_chosen_on_training_rows(
     frame = pd.read_parquet(run[0].paths.predictions)
     frame["labels_reference"] = [[0, 0, 1, 0, 0, 0, 0]] * len(frame)  # fear, which never occurs
     arguments, split = prepare(bench, tmp_path)
-    written = write_results(
-        {"validation": frame, "test": frame}, arguments=arguments, split=split, best_step=None
-    )
+    written = write_results(answered(frame), arguments=arguments, split=split, best_step=None)
     assert written["test"]["constant_exact_match"] == 0.0
 
 
@@ -152,9 +188,7 @@ def test_a_synthetic_dataset_is_told_in_metrics_and_report(
     frame = pd.read_parquet(run[0].paths.predictions)
     arguments, split = prepare(bench, tmp_path)
     synthetic = Split(split.rows, split.sessions, split.folds_sha256, synthetic=True)
-    written = write_results(
-        {"validation": frame, "test": frame}, arguments=arguments, split=synthetic, best_step=None
-    )
+    written = write_results(answered(frame), arguments=arguments, split=synthetic, best_step=None)
     assert written["run"]["synthetic"] is True and written["run"]["best_step"] is None
     assert "ynthetic" in (tmp_path / "report/report.md").read_text()
     assert "ynthetic" not in (run[0].paths.report / "report.md").read_text()
@@ -167,9 +201,7 @@ def test_the_protocol_is_named_and_a_leak_called_one(
     frame = pd.read_parquet(run[0].paths.predictions)
     arguments, split = prepare(bench, tmp_path)  # the split itself is another test's
     arguments.data.protocol = protocol
-    written = write_results(
-        {"validation": frame, "test": frame}, arguments=arguments, split=split, best_step=None
-    )
+    written = write_results(answered(frame), arguments=arguments, split=split, best_step=None)
     told = json.loads(arguments.paths.metrics.read_text())["run"]
     assert told["protocol"] == protocol
     shown = {
