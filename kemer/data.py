@@ -76,7 +76,7 @@ def load_split(arguments: DataArguments, *, reads_text: bool) -> Split:
             under `session+script` a script is in two roles.
     """
     rows = _load_rows(arguments)
-    folds_file = _find_folds_file(arguments)
+    folds_file = find_folds_file(arguments)
     fold = f"fold {arguments.fold} of `{folds_file}`"
     frame = rows.select_columns(["id", "session", "dialogue", "speaker"]).to_pandas()
     frame["role"] = _find_roles(frame, folds_file, arguments)
@@ -292,7 +292,28 @@ def _load_rows(arguments: DataArguments) -> Dataset:
     return rows.cast_column("audio", Audio(decode=False))
 
 
-def _find_folds_file(arguments: DataArguments) -> Path:
+def list_folds(arguments: DataArguments) -> list[int]:
+    """Return the numbers of the folds that a protocol has.
+
+    Args:
+        arguments: dataset and protocol.
+
+    Raises:
+        ValueError: if the dataset has no folds for the protocol.
+    """
+    path = find_folds_file(arguments)
+    return sorted(set(pd.read_csv(path, usecols=["fold"])["fold"].tolist()))
+
+
+def find_folds_file(arguments: DataArguments) -> Path:
+    """Return the file of a protocol's folds, fetched from the Hub where it is there.
+
+    Args:
+        arguments: dataset and protocol.
+
+    Raises:
+        ValueError: if there is none.
+    """
     if arguments.folds_file is not None:
         path = Path(arguments.folds_file)
     else:

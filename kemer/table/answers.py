@@ -6,7 +6,7 @@ After the trainings and `baselines`; `scores` scores what is put together here.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -177,13 +177,3 @@ def pool_folds(answers: Sequence[FoldAnswers], decoding: str) -> dict[int | None
         )
         for seed, frames in by_seed.items()
     }
-
-
-def group_answers(
-    answers: Sequence[FoldAnswers],
-) -> Mapping[tuple[str, str, str], list[FoldAnswers]]:
-    """Return answers by corpus, protocol and row, in the order in which they came."""
-    grouped: dict[tuple[str, str, str], list[FoldAnswers]] = {}
-    for one in answers:
-        grouped.setdefault((one.corpus, one.protocol, one.row), []).append(one)
-    return grouped

@@ -173,15 +173,17 @@ def check_plan(plan: TablePlan, path: Path) -> None:
     for protocol in plan.protocols:
         refuse_unknown_protocol(protocol)
     seeds = plan.seeds
+    if not plan.protocols:
+        raise ValueError(f"`{path}`: `protocols` is empty; name one or more.")
     if not seeds or not all(isinstance(s, int) and not isinstance(s, bool) for s in seeds):
         raise ValueError(f"`{path}`: `seeds` is {list(seeds)}; give one whole number or more.")
-    for name, allowed in (("controls", CONTROLS), ("protocols", plan.protocols), ("seeds", seeds)):
+    unknown = [name for name in plan.controls if name not in CONTROLS]
+    if unknown:
+        raise ValueError(
+            f"`{path}`: `controls` has {unknown[0]!r}; allowed are {', '.join(CONTROLS)}."
+        )
+    for name in ("controls", "protocols", "seeds"):
         given = getattr(plan, name)
-        unknown = [value for value in given if value not in allowed]
-        if unknown:
-            raise ValueError(
-                f"`{path}`: `{name}` has {unknown[0]!r}; allowed are {', '.join(allowed)}."
-            )
         if len(set(given)) < len(given):
             raise ValueError(f"`{path}`: `{name}` is {list(given)}; name each once.")
     needs_parts = {"mean_probabilities", "no_stage_one"} & set(plan.controls)
