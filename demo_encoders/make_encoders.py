@@ -3,7 +3,7 @@
 They are SpeechT5 encoders of the same classes as the published ones, and a wav2vec 2.0 one for the
 paper's baseline, with fewer and narrower layers, trained by `train.py` on a synthetic corpus of
 their own: 20,160 training utterances whose voices and lines are not the demo's (`lexicon.json`
-beside this file). About an hour and a half on two cores; names make only some of them:
+beside this file). About an hour on two cores; names make only some of them:
 
     python demo_encoders/make_encoders.py WORK_FOLDER [speech] [text] [wav2vec2]
 
