@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -7,6 +8,7 @@ import pytest
 import torch
 from transformers import EvalPrediction
 
+from kemer.batches import UtteranceDataset
 from kemer.data import Split
 from kemer.evaluation import SCORE_NAMES, ValidationScores, predict_rows
 from kemer.scoring import PREDICTION_COLUMNS, score_answers
@@ -128,3 +130,33 @@ def test_lost_answers_are_no_scores(untrained: tuple[KemerTrainer, Split]) -> No
     losing: Any = SimpleNamespace(predict=lambda rows: evaluation())
     with pytest.raises(RuntimeError, match="gave 2 answers to 4 utterances"):
         predict_rows(losing, untrained[1].rows["test"], text_column="text_en", threshold=0.5)
+
+
+@pytest.mark.parametrize("modality", ["speech", "text"])
+def test_one_modality_alone_can_be_given(
+    untrained: tuple[KemerTrainer, Split], modality: str
+) -> None:
+    trainer, split = untrained
+    rows = split.rows["train"]  # the one that has no text among them
+    whole = predict_rows(trainer, rows, text_column="text_en", threshold=0.5)
+    alone = predict_rows(trainer, rows, text_column="text_en", threshold=0.5, modality=modality)
+    assert trainer.data_collator.speech and trainer.data_collator.text  # as it was
+    assert alone["id"].tolist() == whole["id"].tolist()
+    gap = np.array(alone["probabilities"].tolist()) - np.array(whole["probabilities"].tolist())
+    without_text = [not text for text in rows["text_en"]]
+    assert sum(without_text) == 1
+    unchanged = np.abs(gap).max(axis=1) < 1e-6
+    assert unchanged.tolist() == (without_text if modality == "speech" else [False] * len(rows))
+
+    # The model itself, given this modality only, says the same.
+    utterances = UtteranceDataset(rows, text_column="text_en")
+    collator = replace(trainer.data_collator, **{n: n == modality for n in ("speech", "text")})
+    batch = collator([utterances[index] for index in range(len(rows))])
+    batch = {name: value for name, value in batch.items() if "labels" not in name}
+    assert ("input_values" in batch, "input_ids" in batch) == (
+        modality == "speech",
+        modality == "text",
+    )
+    with torch.no_grad():
+        expected = torch.sigmoid(trainer.model.eval()(**batch).logits)
+    np.testing.assert_allclose(alone["probabilities"].tolist(), expected, atol=1e-5)
