@@ -5,7 +5,8 @@ Multi Modal Emotion Recognition: Focusing on Text and Audio" (Seoul National Uni
 a speech encoder and a text encoder, one self-attention over both ("meta-attention"), and two linear
 heads. Everything is checked at construction, so that a wrong value fails here and not in training.
 
-This file travels with every checkpoint (remote code): it imports nothing but transformers.
+This file travels with every checkpoint (remote code): it imports nothing but transformers and the
+decoder whose values it keeps.
 """
 
 import inspect
@@ -16,6 +17,13 @@ from typing import Any
 from transformers import CONFIG_MAPPING, AutoConfig, PretrainedConfig
 from transformers.activations import ACT2FN
 
+try:
+    from .decoding_kemer import LabelSetDecoder
+except ImportError:
+    if __package__:
+        raise
+    from decoding_kemer import LabelSetDecoder
+
 EMOTIONS = ("surprise", "angry", "fear", "neutral", "sad", "disgust", "happy")
 """The seven emotions of KEMDy in the order of every label vector."""
 
@@ -24,6 +32,9 @@ SPEECH_MODEL_TYPES = ("speecht5", "wav2vec2", "hubert", "wavlm", "data2vec-audio
 
 TEXT_MODEL_TYPES = ("speecht5", "bert", "roberta", "xlm-roberta", "electra", "distilbert")
 """Text encoders, SpeechT5's and BERT-like ones; their position tables are known, hence checked."""
+
+FUSIONS = ("meta_attention", "late")
+"""How both modalities become one vector: by attention over both, or as the mean of each."""
 
 # Fields that some published sub-configurations carry and the library reads, but does not declare.
 _UNDECLARED_FIELDS = ("apply_spec_augment",)
@@ -70,11 +81,18 @@ class KemerConfig(PretrainedConfig):
             name of a model type (`"wav2vec2"`: that library's default sizes), or None for a model
             without speech. Allowed types: `SPEECH_MODEL_TYPES`.
         text_config: the text encoder, in the same forms. Allowed types: `TEXT_MODEL_TYPES`.
+        fusion: of two modalities. `meta_attention` (the paper's): one self-attention over both, and
+            the mean. `late`: the mean of each, side by side; what is missing is a mean of 0.
         meta_attention_heads: heads of the self-attention over both modalities; divides the size of
             the speech encoder's hidden states.
         meta_attention_dropout: dropout on the meta-attention's weights in training, in [0, 1).
+        modality_dropout: share of the rows of a training batch, in [0, 1), of which one modality,
+            either as likely, is masked as if it were missing; for models that are to answer with
+            one alone.
         valence_arousal_loss_weight: factor of the mean squared error of valence and arousal beside
             the emotions' binary cross-entropy, 0 or more.
+        label_set_decoder: what `decoding_kemer.LabelSetDecoder.to_dict` gave, fitted on validation
+            sessions when the model was trained; None where none was.
         id2label: names of the emotions by index; the seven of KEMDy by default.
         label2id: its inverse; derived from `id2label` by default.
         **kwargs: what every configuration of transformers takes (`dtype`, `architectures`, ...).
@@ -97,9 +115,12 @@ class KemerConfig(PretrainedConfig):
         speech_config: dict[str, Any] | PretrainedConfig | str | None = "speecht5",
         text_config: dict[str, Any] | PretrainedConfig | str | None = "speecht5",
         *,
+        fusion: str = "meta_attention",
         meta_attention_heads: int = 8,
         meta_attention_dropout: float = 0.1,
+        modality_dropout: float = 0.0,
         valence_arousal_loss_weight: float = 1.0,
+        label_set_decoder: dict[str, Any] | None = None,
         id2label: dict[int, str] | dict[str, str] | None = None,
         label2id: dict[str, int] | None = None,
         **kwargs: Any,
@@ -107,11 +128,15 @@ class KemerConfig(PretrainedConfig):
         _refuse_unknown_fields(kwargs)
         self.speech_config = _build_sub_config("speech_config", speech_config, SPEECH_MODEL_TYPES)
         self.text_config = _build_sub_config("text_config", text_config, TEXT_MODEL_TYPES)
+        self.fusion = fusion
         self.meta_attention_heads = meta_attention_heads
         self.meta_attention_dropout = meta_attention_dropout
+        self.modality_dropout = modality_dropout
         self.valence_arousal_loss_weight = valence_arousal_loss_weight
         names = _label_names(id2label, label2id, kwargs.pop("num_labels", None))
+        self.label_set_decoder = label_set_decoder
         self.check_fusion()
+        _check_decoder(label_set_decoder, names)
         super().__init__(
             id2label=dict(enumerate(names)),
             label2id={name: index for index, name in enumerate(names)},
@@ -123,6 +148,11 @@ class KemerConfig(PretrainedConfig):
         """Size of the hidden states that the heads read: speech's, or text's where it is alone."""
         source = self.text_config if self.speech_config is None else self.speech_config
         return source.hidden_size
+
+    @property
+    def has_both(self) -> bool:
+        """Whether there are two modalities to be joined."""
+        return self.speech_config is not None and self.text_config is not None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as a dict without the paths that its parts were loaded from."""
@@ -139,21 +169,29 @@ class KemerConfig(PretrainedConfig):
                 "`speech_config` and `text_config` are both None; a KEMER model needs one encoder "
                 "at least: give a dict, a configuration object or a model type for one of them."
             )
+        if self.fusion not in FUSIONS:
+            raise ValueError(
+                f"`fusion` is {self.fusion!r}; allowed is one of {', '.join(FUSIONS)}."
+            )
         heads = self.meta_attention_heads
         if not _is_integer(heads) or heads < 1:
             raise ValueError(
                 f"`meta_attention_heads` is {heads!r}; allowed is a whole number from 1 up."
             )
-        both = self.speech_config is not None and self.text_config is not None
-        if both and self.hidden_size % heads != 0:
+        attends = self.has_both and self.fusion == "meta_attention"
+        if attends and self.hidden_size % heads != 0:
             raise ValueError(
                 f"`meta_attention_heads` is {heads}, which does not divide the speech encoder's "
                 f"hidden size {self.hidden_size}; allowed is a divisor of it."
             )
-        dropout = self.meta_attention_dropout
-        if not _is_number(dropout) or not 0 <= dropout < 1:
+        for name in ("meta_attention_dropout", "modality_dropout"):
+            dropout = getattr(self, name)
+            if not _is_number(dropout) or not 0 <= dropout < 1:
+                raise ValueError(f"`{name}` is {dropout!r}; allowed is a number in [0, 1).")
+        if self.modality_dropout > 0 and not self.has_both:
             raise ValueError(
-                f"`meta_attention_dropout` is {dropout!r}; allowed is a number in [0, 1)."
+                f"`modality_dropout` is {self.modality_dropout}, but the model has one modality, "
+                "which cannot be left out; allowed is 0, or give both encoders."
             )
         weight = self.valence_arousal_loss_weight
         if not _is_number(weight) or not 0 <= weight < math.inf:
@@ -169,6 +207,23 @@ def receptive_field(config: PretrainedConfig) -> int:
         samples += (kernel - 1) * hop
         hop *= stride
     return samples
+
+
+def _check_decoder(values: dict[str, Any] | None, names: list[str]) -> None:
+    """Raise ValueError if `label_set_decoder` is no decoder of these labels."""
+    if values is None:
+        return
+    if not isinstance(values, dict):
+        raise ValueError(
+            f"`label_set_decoder` is {values!r} of type {type(values).__name__}; allowed is a dict "
+            "as `LabelSetDecoder.to_dict` gives it, or None."
+        )
+    emotions = len(LabelSetDecoder.from_dict(values).slopes)
+    if emotions != len(names):
+        raise ValueError(
+            f"`label_set_decoder` decodes {emotions} labels, but the model has {len(names)}; fit "
+            "it on the answers of this model."
+        )
 
 
 def _refuse_unknown_fields(kwargs: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ are checked here, so that a mistake is a sentence and not a wrong number. A mask
 valid positions.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,31 @@ def as_utterances(name: str, values: Any) -> list[Any]:
     if not utterances:
         raise ValueError(f"`{name}` is an empty list; give one utterance at least.")
     return utterances
+
+
+def checked_context(context: Sequence[Sequence[str]] | None, rows: int) -> Sequence[Sequence[str]]:
+    """Return the turns before each transcript, after checking that they are lists of texts.
+
+    Args:
+        context: for each transcript, the turns before it; None means none at all.
+        rows: number of transcripts.
+
+    Raises:
+        ValueError: if it is not one list of texts for each transcript.
+    """
+    if context is None:
+        return [()] * rows
+    is_listed = not isinstance(context, str) and len(context) == rows
+    if not is_listed or not all(_are_texts(turns) for turns in context):
+        raise ValueError(
+            f"`context` is {context!r}; allowed is one list of texts for each of the {rows} "
+            "transcripts, an empty one where nothing was said before."
+        )
+    return context
+
+
+def _are_texts(turns: Any) -> bool:
+    return not isinstance(turns, str) and all(isinstance(turn, str) for turn in turns)
 
 
 def checked_waveform(waveform: np.ndarray | Tensor, row: int) -> Tensor:
@@ -250,10 +276,30 @@ def masked_mean(hidden_states: Tensor, mask: Tensor) -> Tensor:
 
     Args:
         hidden_states: (batch, positions, hidden).
-        mask: (batch, positions), True at valid positions, one at least in each row.
+        mask: (batch, positions), True at valid positions; a row without any has the mean 0.
     """
     valid = hidden_states.masked_fill(~mask[:, :, None], 0.0)
-    return valid.sum(dim=1) / mask.sum(dim=1, keepdim=True)
+    return valid.sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1)
+
+
+def drop_modalities(
+    speech_mask: Tensor, text_mask: Tensor, *, probability: float
+) -> tuple[Tensor, Tensor]:
+    """Mask one modality of some rows, as if it were missing; which one is a toss of a coin.
+
+    Args:
+        speech_mask: (batch, frames), True at valid positions.
+        text_mask: (batch, tokens), likewise.
+        probability: that a row which has both loses one, in [0, 1).
+
+    Returns:
+        The masks, of the same shapes.
+    """
+    has_both = speech_mask.any(dim=1) & text_mask.any(dim=1)  # (batch,)
+    loses, side = torch.rand((2, len(has_both)), device=speech_mask.device)
+    loses = has_both & (loses < probability)
+    without_speech, without_text = loses & (side < 0.5), loses & (side >= 0.5)
+    return speech_mask & ~without_speech[:, None], text_mask & ~without_text[:, None]
 
 
 def lengths_to_mask(lengths: Tensor, width: int) -> Tensor:

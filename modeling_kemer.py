@@ -7,8 +7,9 @@ Emotion Recognition: Focusing on Text and Audio" (Seoul National University, 202
                                        ├ concatenated → meta_attention → mean┤
     tokens   → text_encoder   → tokens ┘   (in time)                         └ valence_arousal_head
 
-With one encoder only, the mean of its hidden states goes straight to the heads (the paper's rows
-with one modality, and the stage in which it fine-tunes each encoder by itself).
+`fusion: late` puts the means of frames and tokens side by side in place of the meta-attention. With
+one encoder only, the mean of its hidden states goes straight to the heads (the paper's rows with
+one modality, and the stage in which it fine-tunes each encoder by itself).
 
 Padding never changes a result: the encoders are those of `encoders_kemer.py`, the meta-attention
 does not see masked positions and the mean leaves them out.
@@ -36,6 +37,7 @@ try:
         check_presence,
         checked_hidden_states,
         concatenate,
+        drop_modalities,
         is_given,
         masked_mean,
     )
@@ -56,6 +58,7 @@ except ImportError:
         check_presence,
         checked_hidden_states,
         concatenate,
+        drop_modalities,
         is_given,
         masked_mean,
     )
@@ -74,7 +77,7 @@ class KemerOutput(ModelOutput):
         logits: (batch, emotions); their sigmoid is the probability of each emotion.
         valence_arousal: (batch, 2), valence and arousal on the scale of the labels (KEMDy: 1 to 5).
         attentions: (batch, heads, frames + tokens, frames + tokens), weights of the meta-attention,
-            rows the queries; present on request in a model with both modalities.
+            rows the queries; present on request in a model that has one.
     """
 
     loss: Tensor | None = None
@@ -120,15 +123,17 @@ class KemerModel(PreTrainedModel):
         if text is not None and text.hidden_size != hidden_size:
             self.text_projection = nn.Linear(text.hidden_size, hidden_size)
         self.meta_attention = None
-        if speech is not None and text is not None:
+        attends = config.fusion == "meta_attention"
+        if config.has_both and attends:
             self.meta_attention = nn.MultiheadAttention(
                 hidden_size,
                 config.meta_attention_heads,
                 dropout=config.meta_attention_dropout,
                 batch_first=True,
             )
-        self.emotion_head = nn.Linear(hidden_size, config.num_labels)
-        self.valence_arousal_head = nn.Linear(hidden_size, 2)
+        pooled_size = hidden_size if attends or not config.has_both else 2 * hidden_size
+        self.emotion_head = nn.Linear(pooled_size, config.num_labels)
+        self.valence_arousal_head = nn.Linear(pooled_size, 2)
         self.post_init()
 
     @classmethod
@@ -240,11 +245,7 @@ class KemerModel(PreTrainedModel):
         """
         speech = self._read_speech(input_values, attention_mask, speech_hidden_states)
         text = self._read_text(input_ids, text_attention_mask, text_hidden_states)
-        hidden_states, mask = concatenate(speech, text)  # (batch, positions, hidden), (batch, …)
-        hidden_states, attentions = self._attend(
-            hidden_states, mask, output_attentions=output_attentions
-        )
-        pooled = masked_mean(hidden_states, mask)  # (batch, hidden)
+        pooled, attentions = self._fuse(speech, text, output_attentions=output_attentions)
         logits = self.emotion_head(pooled)  # (batch, emotions)
         valence_arousal = self.valence_arousal_head(pooled)  # (batch, 2)
         output = KemerOutput(
@@ -293,6 +294,31 @@ class KemerModel(PreTrainedModel):
         """Return the hidden states of `encoder` that were given, and their mask."""
         size, dtype = encoder.config.hidden_size, self.emotion_head.weight.dtype
         return checked_hidden_states(names, values, hidden_size=size, dtype=dtype)
+
+    def _fuse(
+        self,
+        speech: tuple[Tensor, Tensor] | None,
+        text: tuple[Tensor, Tensor] | None,
+        *,
+        output_attentions: bool | None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return one vector for each row, `(batch, pooled)`, and the meta-attention's weights."""
+        dropout = self.config.modality_dropout if self.training else 0.0
+        if dropout > 0 and speech is not None and text is not None:
+            masks = drop_modalities(speech[1], text[1], probability=dropout)
+            speech, text = (speech[0], masks[0]), (text[0], masks[1])
+        hidden_states, mask = concatenate(speech, text)  # (batch, positions, hidden), (batch, …)
+        if self.config.has_both and self.config.fusion == "late":
+            frames = 0 if speech is None else speech[1].shape[1]
+            means = [
+                masked_mean(hidden_states[:, part], mask[:, part])
+                for part in (slice(0, frames), slice(frames, None))
+            ]
+            return torch.cat(means, dim=1), None  # (batch, 2 * hidden)
+        hidden_states, attentions = self._attend(
+            hidden_states, mask, output_attentions=output_attentions
+        )
+        return masked_mean(hidden_states, mask), attentions  # (batch, hidden)
 
     def _attend(
         self, hidden_states: Tensor, mask: Tensor, *, output_attentions: bool | None

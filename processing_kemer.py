@@ -24,12 +24,14 @@ from transformers.utils import has_file
 
 try:
     from .configuration_kemer import EMOTIONS, SPEECH_MODEL_TYPES, KemerConfig, receptive_field
-    from .inputs_kemer import as_utterances, checked_waveform, pad_rows
+    from .decoding_kemer import DECODINGS, LabelSetDecoder, decode_argmax, decode_emotions
+    from .inputs_kemer import as_utterances, checked_context, checked_waveform, pad_rows
 except ImportError:
     if __package__:
         raise
     from configuration_kemer import EMOTIONS, SPEECH_MODEL_TYPES, KemerConfig, receptive_field
-    from inputs_kemer import as_utterances, checked_waveform, pad_rows
+    from decoding_kemer import DECODINGS, LabelSetDecoder, decode_argmax, decode_emotions
+    from inputs_kemer import as_utterances, checked_context, checked_waveform, pad_rows
 
 Waveform = np.ndarray | torch.Tensor
 """One channel of sound, (samples,), floating point in [-1, 1]."""
@@ -37,41 +39,6 @@ Waveform = np.ndarray | torch.Tensor
 # Files of which a checkpoint has one if it has the part at all.
 _FEATURE_EXTRACTOR_FILES = ("preprocessor_config.json", "processor_config.json")
 _TOKENIZER_FILES = ("tokenizer_config.json", "tokenizer.json", "vocab.json", "spm_char.model")
-
-
-def decode_emotions(probabilities: np.ndarray, *, threshold: float = 0.5) -> np.ndarray:
-    """Decide which emotions are present.
-
-    Args:
-        probabilities: (n, emotions), each in [0, 1].
-        threshold: an emotion is present if its probability is greater, in [0, 1]; where none is,
-            the most probable one is (the first of equals), as every utterance has one at least.
-
-    Returns:
-        The decisions, (n, emotions), integers 0 and 1.
-
-    Raises:
-        ValueError: if the probabilities have another shape or leave [0, 1], or the threshold does.
-
-    Example:
-        >>> decode_emotions(np.array([[0.1, 0.6, 0.7], [0.2, 0.4, 0.3]])).tolist()
-        [[0, 1, 1], [0, 1, 0]]
-    """
-    probabilities = np.asarray(probabilities)
-    if probabilities.ndim != 2 or probabilities.shape[1] == 0:
-        raise ValueError(
-            f"`probabilities` has the shape {probabilities.shape}; allowed is (n, emotions)."
-        )
-    if not ((probabilities >= 0) & (probabilities <= 1)).all():
-        raise ValueError(
-            "`probabilities` holds values outside [0, 1] or NaN; give the sigmoid of the logits."
-        )
-    if not 0 <= threshold <= 1:
-        raise ValueError(f"`threshold` is {threshold!r}; allowed is a number in [0, 1].")
-    decisions = probabilities > threshold
-    undecided = ~decisions.any(axis=1)
-    decisions[undecided, probabilities[undecided].argmax(axis=1)] = True
-    return decisions.astype(np.int64)
 
 
 class KemerProcessor(ProcessorMixin):
@@ -171,6 +138,12 @@ class KemerProcessor(ProcessorMixin):
         return self.feature_extractor.sampling_rate
 
     @property
+    def end_token_id(self) -> int:
+        """Token that ends every line of text."""
+        end = self.tokenizer.sep_token_id
+        return self.tokenizer.eos_token_id if end is None else end
+
+    @property
     def model_input_names(self) -> list[str]:
         """Names of the tensors that a call returns."""
         return ["input_values", "attention_mask", "input_ids", "text_attention_mask"]
@@ -180,6 +153,7 @@ class KemerProcessor(ProcessorMixin):
         audio: Waveform | Sequence[Waveform | None] | None = None,
         text: str | Sequence[str | None] | None = None,
         *,
+        context: Sequence[Sequence[str]] | None = None,
         sampling_rate: int | None = None,
         resample: bool = False,
         return_tensors: str | None = None,
@@ -191,6 +165,9 @@ class KemerProcessor(ProcessorMixin):
                 the list is a missing modality: a row of padding. None alone: no speech at all.
             text: one transcript or a list of them (or a column of `datasets`, or an array). None or
                 a blank string in the list is a missing modality. None alone: no text at all.
+            context: for each transcript, the turns of the dialogue before it, the oldest first; for
+                models trained with them (`context_turns`). They are read before the transcript, as
+                far as the tokenizer's limit leaves room; the transcript is not cut for them.
             sampling_rate: rate of the waveforms, in Hz; required with audio.
             resample: bring waveforms of another rate to the model's (with torchaudio); otherwise
                 another rate is an error.
@@ -212,6 +189,8 @@ class KemerProcessor(ProcessorMixin):
             )
         if audio is None and text is None:
             raise ValueError("`audio` and `text` are both None; give one of them at least.")
+        if context is not None and text is None:
+            raise ValueError("`context` was given without `text`; give the transcripts, too.")
         features: dict[str, torch.Tensor] = {}
         if audio is not None:
             is_one = isinstance(audio, np.ndarray | torch.Tensor)
@@ -223,7 +202,10 @@ class KemerProcessor(ProcessorMixin):
             features["input_values"], features["attention_mask"] = pad_rows(waveforms, padding)
         if text is not None:
             rows = [text] if isinstance(text, str) else as_utterances("text", text)
-            tokens = [self._read_text(row, index) for index, row in enumerate(rows)]
+            turns = checked_context(context, len(rows))
+            tokens = [
+                self._read_text(row, index, context=turns[index]) for index, row in enumerate(rows)
+            ]
             padding = self.tokenizer.pad_token_id
             features["input_ids"], features["text_attention_mask"] = pad_rows(tokens, padding)
         if audio is not None and text is not None:
@@ -235,20 +217,33 @@ class KemerProcessor(ProcessorMixin):
                 )
         return BatchFeature(features)
 
-    def post_process(self, outputs: Any, *, threshold: float = 0.5) -> list[dict[str, Any]]:
+    def post_process(
+        self,
+        outputs: Any,
+        *,
+        decoding: str = "threshold",
+        threshold: float = 0.5,
+        label_set_decoder: dict[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:
         """Say in words what a `KemerModel` returned.
 
         Args:
             outputs: a `KemerOutput`.
-            threshold: of `decode_emotions`.
+            decoding: how it is decided which emotions are present. `threshold`: those whose
+                probability is greater, the likeliest where none is. `argmax`: the likeliest.
+                `label_sets`: the likeliest set of those seen in training, corrected for the sampler
+                (`decoding_kemer`).
+            threshold: in [0, 1], for `threshold`.
+            label_set_decoder: for `label_sets`: `model.config.label_set_decoder`.
 
         Returns:
             For each utterance `emotions` (the names of those present), `probabilities` (of each
             name, in [0, 1]), `valence` and `arousal` (on the scale of the labels: 1 to 5).
 
         Raises:
-            ValueError: if the logits are more or fewer than the names, or `threshold` is wrong.
+            ValueError: if the logits are more or fewer than the names, or an argument is wrong.
         """
+        logits = outputs.logits.detach().float().cpu().numpy()
         probabilities = torch.sigmoid(outputs.logits.detach().float()).cpu().numpy()
         if probabilities.shape[1] != len(self.emotions):
             raise ValueError(
@@ -256,7 +251,13 @@ class KemerProcessor(ProcessorMixin):
                 f"(batch, {len(self.emotions)}), one for each of {', '.join(self.emotions)}: give "
                 "the processor the model's labels as `emotions`."
             )
-        decisions = decode_emotions(probabilities, threshold=threshold)
+        if decoding == "threshold":
+            decisions = decode_emotions(probabilities, threshold=threshold)
+        elif decoding == "argmax":
+            decisions = decode_argmax(logits)
+        else:
+            decoder = _checked_decoder(decoding, label_set_decoder)
+            decisions = decoder(logits)
         valence_arousal = outputs.valence_arousal.detach().float().cpu().tolist()
         return [
             {
@@ -311,7 +312,9 @@ class KemerProcessor(ProcessorMixin):
 
         return torchaudio.functional.resample(samples, int(sampling_rate), self.sampling_rate)
 
-    def _read_text(self, text: str | None, row: int) -> torch.Tensor:
+    def _read_text(
+        self, text: str | None, row: int, *, context: Sequence[str] = ()
+    ) -> torch.Tensor:
         """Return the tokens `(tokens,)` of a transcript, none for a missing one."""
         if text is not None and not isinstance(text, str):
             raise ValueError(
@@ -321,7 +324,30 @@ class KemerProcessor(ProcessorMixin):
         if text is None or not text.strip():
             return torch.zeros(0, dtype=torch.int64)
         tokens = self.tokenizer(str(text), truncation=True)["input_ids"]
-        return torch.tensor(tokens, dtype=torch.int64)
+        return torch.tensor(self._put_before(tokens, context), dtype=torch.int64)
+
+    def _put_before(self, tokens: list[int], context: Sequence[str]) -> list[int]:
+        """Return a transcript's tokens behind those of earlier turns, the last of which fit."""
+        room = self.tokenizer.model_max_length - len(tokens)
+        earlier: list[int] = []
+        for turn in context:
+            ids = self.tokenizer(turn, add_special_tokens=False)["input_ids"]
+            earlier += [*ids, self.end_token_id] if ids else []
+        begins = (self.tokenizer.cls_token_id, self.tokenizer.bos_token_id)
+        first = 1 if tokens[0] in begins else 0
+        return [*tokens[:first], *earlier[max(0, len(earlier) - room) :], *tokens[first:]]
+
+
+def _checked_decoder(decoding: str, values: dict[str, Any] | None) -> LabelSetDecoder:
+    """Return the decoder of label sets, or raise ValueError if it is missing or not asked for."""
+    if decoding not in DECODINGS:
+        raise ValueError(f"`decoding` is {decoding!r}; allowed is one of {', '.join(DECODINGS)}.")
+    if values is None:
+        raise ValueError(
+            "`decoding` is 'label_sets' and `label_set_decoder` is None; give "
+            "`model.config.label_set_decoder`, which a model trained by `train.py` has."
+        )
+    return LabelSetDecoder.from_dict(values)
 
 
 def _speech_config(checkpoint: str) -> PretrainedConfig:

@@ -13,14 +13,14 @@ import sys
 
 from transformers import set_seed
 
+from kemer.answers import answer_held_out
 from kemer.arguments import RunArguments
 from kemer.command_line import parse_arguments
 from kemer.data import load_split
-from kemer.decoder_fitting import fit_run_decoder
-from kemer.evaluation import predict_rows
 from kemer.features import build_features
 from kemer.initialisation import build_model, build_processor
-from kemer.results import RunAnswers, save_model, summarise, write_results
+from kemer.lora import merge_lora
+from kemer.results import save_model, summarise, write_results
 from kemer.training import build_trainer, find_checkpoint
 
 
@@ -42,32 +42,18 @@ def main(arguments: RunArguments) -> None:
         processor,
         split=split,
         arguments=training,
-        text_column=arguments.data.text_column,
-        text_variants=arguments.data.text_variants,
-        max_train_seconds=arguments.data.max_train_seconds,
+        data=arguments.data,
         hidden_states=hidden_states,
     )
     trainer.train(resume_from_checkpoint=checkpoint)
+    merge_lora(model)
 
-    predictions = {
-        role: predict_rows(
-            trainer,
-            split.rows[role],
-            text_column=arguments.data.text_column,
-            threshold=training.decision_threshold,
-            hidden_states=hidden_states[role],
-        )
-        for role in ("validation", "test")
-    }
+    answers = answer_held_out(trainer, split, arguments, hidden_states=hidden_states)
     if trainer.is_world_process_zero():
-        decoder = fit_run_decoder(
-            predictions["validation"],
-            training_labels=trainer.train_dataset.label_matrix(),
-            sampler=training.sampler,
-        )
-        save_model(trainer.accelerator.unwrap_model(model), processor, paths.model)
+        model.config.label_set_decoder = answers.decoder.to_dict()
+        save_model(model, processor, paths.model)
         results = write_results(
-            RunAnswers(predictions, decoder),
+            answers,
             arguments=arguments,
             split=split,
             best_step=trainer.state.best_global_step,

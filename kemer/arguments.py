@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kemer.batches import MODALITIES
-from kemer.data_arguments import DataArguments
+from kemer.data_arguments import AUGMENTATIONS, DataArguments
 from kemer.model_arguments import ModelArguments
 from kemer.training_arguments import KemerTrainingArguments
+
+TEXT_SETTINGS = ("context_turns", "permute_text", "text_variants")
+"""Settings of what is read."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,8 @@ class RunArguments:
     """Everything that a run was told.
 
     Raises:
-        ValueError: if the feature cache would have nothing to keep, or what changes in each epoch.
+        ValueError: if a setting is of a modality that the model lacks, or if the feature cache
+            would have nothing to keep, or what changes in each epoch.
     """
 
     model: ModelArguments
@@ -74,6 +79,8 @@ class RunArguments:
     paths: RunPaths
 
     def __post_init__(self) -> None:
+        self._refuse_without_encoder("speech_encoder", AUGMENTATIONS)
+        self._refuse_without_encoder("text_encoder", TEXT_SETTINGS)
         if self.data.feature_cache is None:
             return
         if not self.cached:
@@ -82,12 +89,23 @@ class RunArguments:
                 "weights; set `freeze_speech_encoder` or `freeze_text_encoder` to true, or leave "
                 "`feature_cache` out."
             )
-        if "text" in self.cached and self.data.text_variants:
-            raise ValueError(
-                "`feature_cache` and `text_variants` are set and the text encoder is frozen, but "
-                "variants are drawn anew in each epoch; leave one of the two out, or set "
-                "`freeze_text_encoder` to false."
-            )
+        for modality, name in self.data.redrawn.items():
+            if modality in self.cached:
+                raise ValueError(
+                    f"`feature_cache` and `{name}` are set and the {modality} encoder is frozen, "
+                    "but what it reads is drawn anew in each epoch; leave one of the two out, or "
+                    f"set `freeze_{modality}_encoder` to false."
+                )
+
+    def _refuse_without_encoder(self, encoder: str, settings: Sequence[str]) -> None:
+        """Raise ValueError for a setting of what the model does not hear or read."""
+        for name in settings if getattr(self.model, encoder) is None else ():
+            value = getattr(self.data, name)
+            if value not in (0, None):
+                raise ValueError(
+                    f"`{name}` is {value} and the model has no `{encoder}`; name one, or leave "
+                    f"`{name}` out."
+                )
 
     @property
     def cached(self) -> tuple[str, ...]:

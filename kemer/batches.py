@@ -17,6 +17,7 @@ from datasets import Dataset
 
 from configuration_kemer import EMOTIONS
 from inputs_kemer import lengths_to_mask
+from kemer.texts import CONTEXT_COLUMN
 from processing_kemer import KemerProcessor
 
 HiddenStates = Mapping[str, Sequence[torch.Tensor]]
@@ -36,6 +37,7 @@ class UtteranceDataset(torch.utils.data.Dataset):
         rows: rows of one role, audio undecoded.
         text_column: column that the text encoder reads.
         max_seconds: utterances are cut to their first seconds; None keeps them whole.
+        soft_labels: give the raters' shares as labels in place of 0 and 1.
         hidden_states: what stands in place of a modality's raw input, of the cut utterances.
 
     Raises:
@@ -48,6 +50,7 @@ class UtteranceDataset(torch.utils.data.Dataset):
         *,
         text_column: str,
         max_seconds: float | None = None,
+        soft_labels: bool = False,
         hidden_states: HiddenStates | None = None,
     ) -> None:
         names = rows.features["emotions"].feature.names
@@ -61,6 +64,7 @@ class UtteranceDataset(torch.utils.data.Dataset):
         self.rows = rows.remove_columns("audio") if "speech" in self.hidden_states else rows
         self.text_column = text_column
         self.max_seconds = max_seconds
+        self.soft_labels = soft_labels
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -70,19 +74,25 @@ class UtteranceDataset(torch.utils.data.Dataset):
         return self._prepare(row, index=int(index), text=row[self.text_column])
 
     def _prepare(self, row: dict[str, Any], *, index: int, text: str) -> dict[str, Any]:
+        shares = row["emotion_votes"] if self.soft_labels else multi_hot(row["emotions"])
         utterance = {
             "text": text,
-            "labels": multi_hot(row["emotions"]),
+            "labels": shares,
             "valence_arousal_labels": [row["valence"], row["arousal"]],
         }
+        if CONTEXT_COLUMN in row:
+            utterance["context"] = row[CONTEXT_COLUMN]
         if "audio" in row:
-            samples = _decode(row)
-            if self.max_seconds is not None:
-                samples = samples[: int(self.max_seconds * SAMPLING_RATE)]
-            utterance["audio"] = samples
+            utterance["audio"] = self._listen(row)
         for modality, hidden_states in self.hidden_states.items():
             utterance[f"{modality}_hidden_states"] = hidden_states[index]
         return utterance
+
+    def _listen(self, row: dict[str, Any]) -> np.ndarray:
+        samples = _decode(row)
+        if self.max_seconds is not None:
+            samples = samples[: int(self.max_seconds * SAMPLING_RATE)]
+        return samples
 
     def durations(self) -> np.ndarray:
         """Return the duration of every row in seconds, `(rows,)`, after the cut."""
@@ -162,7 +172,10 @@ class UtteranceCollator:
 
     def read_text(self, utterances: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Return `input_ids` and `text_attention_mask`, each (batch, tokens)."""
-        batch = dict(self.processor(text=[item["text"] for item in utterances]))
+        texts = [item["text"] for item in utterances]
+        batch = dict(
+            self.processor(text=texts, context=[item.get("context", ()) for item in utterances])
+        )
         if not self.speech:
             self._end_empty_lines(batch)
         return batch
@@ -173,10 +186,8 @@ class UtteranceCollator:
 
     def _end_empty_lines(self, batch: dict[str, torch.Tensor]) -> None:
         """Give rows without a token the one that ends every line."""
-        tokenizer = self.processor.tokenizer
-        end = tokenizer.eos_token_id if tokenizer.sep_token_id is None else tokenizer.sep_token_id
         empty = batch["text_attention_mask"].sum(dim=1) == 0
-        batch["input_ids"][empty, 0] = end
+        batch["input_ids"][empty, 0] = self.processor.end_token_id
         batch["text_attention_mask"][empty, 0] = 1
 
 

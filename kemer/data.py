@@ -17,6 +17,7 @@ from huggingface_hub import file_exists, hf_hub_download
 
 from kemer.data_arguments import DataArguments
 from kemer.protocols import CROSSED_PROTOCOL, LEAKS, PROTOCOL_FILES, RANDOM_PROTOCOL
+from kemer.texts import CONTEXT_COLUMN, add_context, permute_texts
 
 ROLES = ("train", "validation", "test")
 DROPPED = "dropped"
@@ -40,6 +41,7 @@ SHARED = {
     "speaker": "a voice that is trained on must not be tested: give all its sessions one role",
     "script": "lines that are trained on must not be tested: build the dataset's folds again",
 }
+PERMUTATION_SEED = 0  # one control, whatever the seed of training
 SYNTHETIC_MARKER = "synthetic.json"
 
 
@@ -76,6 +78,8 @@ def load_split(arguments: DataArguments, *, reads_text: bool) -> Split:
             under `session+script` a script is in two roles.
     """
     rows = _load_rows(arguments)
+    if arguments.context_turns > 0:
+        rows = add_context(rows, text_column=arguments.text_column, turns=arguments.context_turns)
     folds_file = find_folds_file(arguments)
     fold = f"fold {arguments.fold} of `{folds_file}`"
     frame = rows.select_columns(["id", "session", "dialogue", "speaker"]).to_pandas()
@@ -97,6 +101,16 @@ def load_split(arguments: DataArguments, *, reads_text: bool) -> Split:
         _refuse_without_text(chosen["train"], arguments)
     if arguments.text_variants:
         _refuse_without_variants(chosen["train"], arguments)
+    if arguments.permute_text:
+        columns = [
+            name
+            for name in (arguments.text_column, VARIANTS_COLUMN, CONTEXT_COLUMN)
+            if name in rows.column_names
+        ]
+        chosen = {
+            name: permute_texts(selected, columns=columns, seed=PERMUTATION_SEED)
+            for name, selected in chosen.items()
+        }
     by_role = frame.groupby("role")["session"]
     return Split(
         rows=chosen,

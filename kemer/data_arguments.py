@@ -8,9 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kemer.augmentation import Augmentation
 from kemer.protocols import DEFAULT_PROTOCOL, PROTOCOL_FILES, refuse_unknown_protocol
 
 PRECISIONS = ("fp16", "bf16", "fp32")
+
+AUGMENTATIONS = ("augment_speed", "augment_gain", "augment_noise")
+"""Settings that change the sound of training utterances."""
 
 VARIANTS_OF = "text_en"
 """The column of text that has variants in a release."""
@@ -47,6 +51,38 @@ class DataArguments:
             "help": "Draw one of the English renderings for each training utterance anew in each "
             "epoch, seeded; held-out rows always read `text_column`."
         },
+    )
+    context_turns: int = field(
+        default=0,
+        metadata={
+            "help": "Turns of the dialogue before an utterance that are read before its own text, "
+            "within the tokenizer's limit; the utterance's text is never cut for them."
+        },
+    )
+    permute_text: bool = field(
+        default=False,
+        metadata={
+            "help": "Give each utterance the text of another one of its role: a control, which "
+            "shows what the text was worth."
+        },
+    )
+    soft_labels: bool = field(
+        default=False,
+        metadata={
+            "help": "Train on the share of raters that heard each emotion in place of 0 and 1; "
+            "held-out utterances are scored as ever."
+        },
+    )
+    augment_speed: float = field(
+        default=0.0,
+        metadata={"help": "Play training utterances at 1 - x, 1 or 1 + x times their speed."},
+    )
+    augment_gain: float = field(
+        default=0.0, metadata={"help": "Make them louder or softer by up to so many dB."}
+    )
+    augment_noise: float | None = field(
+        default=None,
+        metadata={"help": "Add white noise, from this ratio of signal to noise in dB up."},
     )
     max_train_seconds: float | None = field(
         default=None,
@@ -85,6 +121,13 @@ class DataArguments:
                 f"`text_variants` is true and `text_column` is {self.text_column!r}; only "
                 f"{VARIANTS_OF!r} has variants: read that column, or leave `text_variants` out."
             )
+        if self.context_turns < 0:
+            raise ValueError(f"`context_turns` is {self.context_turns}; allowed is 0 or more.")
+        if not 0 <= self.augment_speed <= 0.5 or self.augment_gain < 0:
+            raise ValueError(
+                f"`augment_speed` is {self.augment_speed} and `augment_gain` {self.augment_gain}; "
+                "allowed are a number in [0, 0.5], such as 0.1, and dB from 0 up."
+            )
         if self.max_train_seconds is not None and self.max_train_seconds <= 0.1:
             raise ValueError(
                 f"`max_train_seconds` is {self.max_train_seconds}; it must be more than 0.1."
@@ -98,3 +141,19 @@ class DataArguments:
                 f"`feature_cache_precision` is {self.feature_cache_precision!r}; allowed are "
                 f"{', '.join(PRECISIONS)}."
             )
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """How the sound of training utterances is changed."""
+        return Augmentation(
+            speed=self.augment_speed, gain=self.augment_gain, noise=self.augment_noise
+        )
+
+    @property
+    def redrawn(self) -> dict[str, str]:
+        """What training reads anew in each epoch: by modality, the setting that says so."""
+        sound = next((name for name in AUGMENTATIONS if getattr(self, name)), None)
+        if self.augment_noise is not None:  # 0 dB is noise, too
+            sound = "augment_noise"
+        found = {"speech": sound, "text": "text_variants" if self.text_variants else None}
+        return {modality: name for modality, name in found.items() if name is not None}

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import logit
 
-from kemer.decoding import LabelSetDecoder, fit_label_set_decoder, prior_shift
+from decoding_kemer import LabelSetDecoder
+from kemer.decoding import fit_label_set_decoder, prior_shift
 from kemer.training import inverse_frequency_weights
 
 ITEMS_FOR_ALL_EMOTIONS = 700

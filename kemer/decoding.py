@@ -1,33 +1,19 @@
-"""From logits to label sets: the paper's threshold, the most probable emotion, or label sets.
+"""Fits the label-set decoder of `decoding_kemer`, and tells how many emotions answers hold.
 
-Stands between the model's logits and the scores; `evaluation` and the table of results ask it for
-answers. What each rule is best for, where the score is exact match:
-
-- **threshold**: the paper's rule. It is optimal only where the emotions are independent of each
-  other given the input, and it may answer no emotion at all, which no reference of KEMDy does.
-- **argmax**: always one emotion. Among ten exchangeable raters a tie is never the most probable
-  consensus, so this is nearly the optimal rule on KEMDy; a pair is always wrong.
-- **label sets**: the most probable set among those that occur in training (Dembczyński, Waegeman,
-  Cheng and Hüllermeier, Machine Learning 88, 2012: exact match asks for the mode of the joint
-  distribution, not for the marginals). Each logit l is corrected by Platt's scaling
-  z = a l + b, a > 0 (Platt, 1999): a undoes an over-confident model, b undoes a sampler that drew
-  rare emotions more often, which a temperature alone cannot. The answer is the set y with the
-  largest sum of y z: the product of the emotions' Bernoulli probabilities, restricted to the sets.
-  Its limit: of two emotions that exclude each other, each with a probability just above one half
-  after the correction, it answers both if that pair occurs in training.
-
-The correction is fitted on validation sessions, never on those that are scored.
+Stands between the model's answers to the validation sessions and `decoder_fitting`, which chooses
+how a run's decoder is fitted. Test sessions are never fitted on.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, logit
+
+from decoding_kemer import LabelSetDecoder, check_logits
 
 SMALLEST_SLOPE = 1e-3  # a > 0: a correction may ignore a logit, but not turn it round
 
@@ -47,147 +33,6 @@ class AnswerShares:
     single: float
     pairs: float
     larger: float
-
-
-@dataclass(frozen=True)
-class LabelSetDecoder:
-    """A fitted decoder: the correction of each logit, and the label sets it may answer.
-
-    Attributes:
-        slopes: (emotions,) factors a of the logits, more than 0.
-        biases: (emotions,) values b added to them, in logits.
-        label_sets: (sets, emotions) values 0 or 1, each set once; of equally probable sets the
-            first is answered.
-
-    Raises:
-        ValueError: where the shapes differ, a value is not finite, a slope is not more than 0,
-            there is no set, a set occurs twice, or a label is neither 0 nor 1.
-
-    Example:
-        >>> decoder = LabelSetDecoder((1.0, 1.0), (0.0, -3.0), ((1, 0), (0, 1)))
-        >>> decoder(np.array([[0.5, 2.0], [-2.0, 2.0]])).tolist()
-        [[1, 0], [0, 1]]
-        >>> LabelSetDecoder.from_dict(decoder.to_dict()) == decoder
-        True
-    """
-
-    slopes: tuple[float, ...]
-    biases: tuple[float, ...]
-    label_sets: tuple[tuple[int, ...], ...]
-
-    def __post_init__(self) -> None:
-        emotions = len(self.slopes)
-        if emotions == 0 or len(self.biases) != emotions:
-            raise ValueError(
-                f"`slopes` has {emotions} values and `biases` {len(self.biases)}: "
-                "give one of each for every emotion."
-            )
-        if not np.isfinite([*self.slopes, *self.biases]).all() or min(self.slopes) <= 0:
-            raise ValueError(
-                f"`slopes` is {self.slopes} and `biases` {self.biases}: both must be finite, and "
-                "each slope more than 0; fit the decoder again."
-            )
-        if len(self.label_sets) == 0:
-            raise ValueError("`label_sets` is empty: give the label sets seen in training.")
-        for labels in self.label_sets:
-            if len(labels) != emotions or not set(labels) <= {0, 1}:
-                raise ValueError(
-                    f"`label_sets` holds {labels}: allowed are {emotions} values, each 0 or 1."
-                )
-        if len(set(self.label_sets)) < len(self.label_sets):
-            raise ValueError("`label_sets` holds a set twice: give each label set once.")
-
-    def __call__(self, logits: np.ndarray) -> np.ndarray:
-        """Answer the most probable of the label sets.
-
-        Args:
-            logits: (items, emotions) finite values.
-
-        Returns:
-            The answers, (items, emotions), integers 0 and 1.
-
-        Raises:
-            ValueError: where the logits have another shape or are not finite.
-        """
-        logits = _check_logits(logits, emotions=len(self.slopes))
-        corrected = logits * np.array(self.slopes) + np.array(self.biases)
-        sets = np.array(self.label_sets, dtype=np.int64)
-        return sets[(corrected @ sets.T).argmax(axis=1)]  # (items, sets) → (items, emotions)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain lists and numbers, as a model's config or a JSON file can hold them."""
-        return {
-            "slopes": list(self.slopes),
-            "biases": list(self.biases),
-            "label_sets": [list(labels) for labels in self.label_sets],
-        }
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> LabelSetDecoder:
-        """Restore a decoder from what `to_dict` gave.
-
-        Args:
-            values: the keys `slopes`, `biases` and `label_sets`, no others.
-
-        Returns:
-            The decoder.
-
-        Raises:
-            ValueError: where a key is missing or unknown, or a value is refused by the class.
-        """
-        names = {field.name for field in fields(cls)}
-        if set(values) != names:
-            raise ValueError(
-                f"`values` has the keys {sorted(values)}: a decoder has {sorted(names)}."
-            )
-        return cls(
-            slopes=tuple(float(value) for value in values["slopes"]),
-            biases=tuple(float(value) for value in values["biases"]),
-            label_sets=tuple(tuple(int(v) for v in labels) for labels in values["label_sets"]),
-        )
-
-
-def decode_threshold(logits: np.ndarray, *, threshold: float = 0.5) -> np.ndarray:
-    """Answer every emotion whose probability is above a threshold; it may be none (the paper's).
-
-    Args:
-        logits: (items, emotions) finite values.
-        threshold: in [0, 1].
-
-    Returns:
-        The answers, (items, emotions), integers 0 and 1.
-
-    Raises:
-        ValueError: where the logits have another shape or are not finite, or the threshold leaves
-            [0, 1].
-
-    Example:
-        >>> decode_threshold(np.array([[1.0, 2.0], [-1.0, -2.0]])).tolist()
-        [[1, 1], [0, 0]]
-    """
-    if not 0.0 <= threshold <= 1.0:
-        raise ValueError(f"`threshold` is {threshold!r}: allowed is a number in [0, 1].")
-    return (expit(_check_logits(logits)) > threshold).astype(np.int64)
-
-
-def decode_argmax(logits: np.ndarray) -> np.ndarray:
-    """Answer the one emotion with the largest logit, the first of equals.
-
-    Args:
-        logits: (items, emotions) finite values.
-
-    Returns:
-        The answers, (items, emotions), integers 0 and 1.
-
-    Raises:
-        ValueError: where the logits have another shape or are not finite.
-
-    Example:
-        >>> decode_argmax(np.array([[1.0, 2.0], [-1.0, -2.0]])).tolist()
-        [[0, 1], [1, 0]]
-    """
-    logits = _check_logits(logits)
-    return np.eye(logits.shape[1], dtype=np.int64)[logits.argmax(axis=1)]
 
 
 def answer_shares(answers: np.ndarray) -> AnswerShares:
@@ -292,7 +137,7 @@ def fit_label_set_decoder(
             and an emotion is in none or all of the validation items.
         RuntimeError: where the fit does not converge.
     """
-    logits, labels = _check_logits(logits), _check_labels("labels", labels)
+    logits, labels = check_logits(logits), _check_labels("labels", labels)
     if labels.shape != logits.shape:
         raise ValueError(
             f"`logits` has the shape {logits.shape} and `labels` {labels.shape}: give the truth of "
@@ -353,18 +198,6 @@ def _fit_platt(
             "may be separated without error; give a larger `ridge`."
         )
     return float(fit.x[0]), float(fit.x[1])
-
-
-def _check_logits(logits: np.ndarray, *, emotions: int | None = None) -> np.ndarray:
-    """Return (items, emotions) float64, or raise ValueError."""
-    logits = np.asarray(logits, dtype=np.float64)
-    if logits.ndim != 2 or logits.shape[1] == 0 or logits.shape[1] != (emotions or logits.shape[1]):
-        raise ValueError(
-            f"`logits` has the shape {logits.shape}: allowed is (items, {emotions or 'emotions'})."
-        )
-    if not np.isfinite(logits).all():
-        raise ValueError("`logits` holds nan or infinity: give finite values, before the sigmoid.")
-    return logits
 
 
 def _check_labels(name: str, labels: np.ndarray, *, emotions: int | None = None) -> np.ndarray:

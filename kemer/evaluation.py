@@ -17,9 +17,9 @@ from datasets import Dataset
 from transformers import EvalPrediction, Trainer
 
 from configuration_kemer import EMOTIONS
+from decoding_kemer import decode_emotions
 from kemer.batches import MODALITIES, HiddenStates, UtteranceDataset
 from kemer.scoring import score_answers
-from processing_kemer import decode_emotions
 
 LOSS_NAME = "joint_loss"
 _DIMENSIONS = ("valence", "arousal")
@@ -84,7 +84,11 @@ def predict_rows(
     Raises:
         RuntimeError: if the trainer answers another number of rows.
     """
-    utterances = UtteranceDataset(rows, text_column=text_column, hidden_states=hidden_states)
+    if modality == "text":
+        # Of an empty line nothing was kept, because speech stood beside it; here it is read.
+        utterances = UtteranceDataset(rows.remove_columns("audio"), text_column=text_column)
+    else:
+        utterances = UtteranceDataset(rows, text_column=text_column, hidden_states=hidden_states)
     with _giving(trainer, modality):
         output = trainer.predict(utterances)
     frame = rows.select_columns(["id", "corpus", "session", "dialogue"]).to_pandas()

@@ -11,16 +11,17 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
+from kemer.lora import add_lora
 from kemer.model_arguments import ModelArguments
 from modeling_kemer import KemerModel
 from processing_kemer import KemerProcessor
 
 
 def build_model(arguments: ModelArguments) -> KemerModel:
-    """Build the model and freeze what is not to be trained.
+    """Build the model, freeze what is not to be trained, and add low-rank updates if asked for.
 
     Args:
-        arguments: encoders, fusion and freezing.
+        arguments: encoders, fusion, freezing and LoRA.
 
     Returns:
         the model, its new layers (with `from_scratch` all of them) drawn at random: seed before.
@@ -32,8 +33,10 @@ def build_model(arguments: ModelArguments) -> KemerModel:
         model = KemerModel.from_encoders(
             arguments.speech_encoder,
             arguments.text_encoder,
+            fusion=arguments.fusion,
             meta_attention_heads=arguments.meta_attention_heads,
             meta_attention_dropout=arguments.meta_attention_dropout,
+            modality_dropout=arguments.modality_dropout,
             valence_arousal_loss_weight=arguments.valence_arousal_loss_weight,
         )
     if arguments.from_scratch:
@@ -43,6 +46,13 @@ def build_model(arguments: ModelArguments) -> KemerModel:
         text=arguments.freeze_text_encoder,
         feature_encoder=arguments.freeze_feature_encoder,
     )
+    if arguments.lora_rank > 0:
+        add_lora(
+            model,
+            rank=arguments.lora_rank,
+            alpha=arguments.lora_alpha,
+            dropout=arguments.lora_dropout,
+        )
     return model
 
 

@@ -10,8 +10,7 @@ import math
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from decoding_kemer import LabelSetDecoder, decode_argmax, decode_threshold
+from kemer.answers import RunAnswers
 from kemer.arguments import RunArguments, RunPaths
 from kemer.batches import multi_hot
 from kemer.data import Split
 from kemer.data_arguments import DataArguments
 from kemer.decoder_fitting import answer_logits
-from kemer.decoding import LabelSetDecoder, answer_shares, decode_argmax, decode_threshold
+from kemer.decoding import answer_shares
 from kemer.protocols import DEFAULT_PROTOCOL, LEAKS, name_protocol
 from kemer.report import write_report
 from kemer.scoring import constant_answer, score
@@ -53,22 +54,6 @@ def save_model(model: KemerModel, processor: KemerProcessor, directory: Path) ->
     fresh.rename(directory)
     if old.exists():
         shutil.rmtree(old)
-
-
-@dataclass(frozen=True)
-class RunAnswers:
-    """What a run answered.
-
-    Attributes:
-        held_out: by role, `validation` and `test`, the columns of `predictions.parquet`.
-        decoder: label sets, fitted on the validation utterances.
-        single_modality: by `speech` and `text`, the answers to the test utterances of a model with
-            both that was given one alone.
-    """
-
-    held_out: Mapping[str, pd.DataFrame]
-    decoder: LabelSetDecoder
-    single_modality: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def write_results(

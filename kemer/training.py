@@ -26,6 +26,7 @@ from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 from kemer.arguments import RunPaths
 from kemer.batches import HiddenStates, UtteranceCollator, UtteranceDataset
 from kemer.data import Split
+from kemer.data_arguments import DataArguments
 from kemer.evaluation import ValidationScores
 from kemer.progress import EpochProgress
 from kemer.training_arguments import KemerTrainingArguments
@@ -204,9 +205,7 @@ def build_trainer(
     *,
     split: Split,
     arguments: KemerTrainingArguments,
-    text_column: str,
-    text_variants: bool,
-    max_train_seconds: float | None,
+    data: DataArguments,
     hidden_states: Mapping[str, HiddenStates] | None = None,
     callbacks: list[TrainerCallback] | None = None,
 ) -> KemerTrainer:
@@ -217,19 +216,14 @@ def build_trainer(
         processor: its processor.
         split: the rows of one fold; test rows are left alone.
         arguments: how to train.
-        text_column: column that the text encoder reads.
-        text_variants: draw the text of training utterances among its variants instead.
-        max_train_seconds: training utterances are cut to their first seconds; None keeps them.
+        data: what training reads of an utterance; validation reads it whole and unchanged.
         hidden_states: by role, what frozen encoders gave; what is left out they compute anew.
         callbacks: further callbacks of the Trainer.
 
     Returns:
         the trainer.
     """
-    train, validation = (
-        {"rows": split.rows[role], "hidden_states": (hidden_states or {}).get(role)}
-        for role in ("train", "validation")
-    )
+    stored = hidden_states or {}
     trainer = KemerTrainer(
         model=model,
         args=arguments,
@@ -238,12 +232,14 @@ def build_trainer(
             speech=model.config.speech_config is not None,
             text=model.config.text_config is not None,
         ),
-        train_dataset=(
-            VariantDataset(**train, seed=arguments.seed, max_seconds=max_train_seconds)
-            if text_variants
-            else UtteranceDataset(**train, text_column=text_column, max_seconds=max_train_seconds)
+        train_dataset=_training_rows(
+            split, data, seed=arguments.seed, hidden_states=stored.get("train")
         ),
-        eval_dataset=UtteranceDataset(**validation, text_column=text_column),
+        eval_dataset=UtteranceDataset(
+            split.rows["validation"],
+            text_column=data.text_column,
+            hidden_states=stored.get("validation"),
+        ),
         compute_metrics=ValidationScores(
             threshold=arguments.decision_threshold,
             valence_arousal_loss_weight=model.config.valence_arousal_loss_weight,
@@ -254,6 +250,24 @@ def build_trainer(
         trainer.remove_callback(ProgressCallback)
         trainer.add_callback(EpochProgress)
     return trainer
+
+
+def _training_rows(
+    split: Split, data: DataArguments, *, seed: int, hidden_states: HiddenStates | None
+) -> UtteranceDataset:
+    """Return the training rows as each epoch, or every epoch alike, reads them."""
+    settings = {
+        "text_column": data.text_column,
+        "max_seconds": data.max_train_seconds,
+        "soft_labels": data.soft_labels,
+        "hidden_states": hidden_states,
+    }
+    rows = split.rows["train"]
+    if not data.redrawn:
+        return UtteranceDataset(rows, **settings)
+    return VariantDataset(
+        rows, seed=seed, redraws=data.redrawn, augmentation=data.augmentation, **settings
+    )
 
 
 def find_checkpoint(arguments: KemerTrainingArguments, paths: RunPaths) -> str | None:

@@ -1,4 +1,4 @@
-"""Which English rendering of a training utterance is read: drawn anew in each epoch.
+"""What training reads anew in each epoch: one of an utterance's renderings, and its changed sound.
 
 Between `batches`, whose rows it reads, and `training`, whose sampler says which epoch it is.
 """
@@ -6,18 +6,18 @@ Between `batches`, whose rows it reads, and `training`, whose sampler says which
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from datasets import Dataset
 
-from kemer.batches import HiddenStates, UtteranceDataset
+from kemer.augmentation import Augmentation
+from kemer.batches import SAMPLING_RATE, UtteranceDataset
 from kemer.data import VARIANTS_COLUMN
-from kemer.data_arguments import VARIANTS_OF
 
 
 class VariantDataset(UtteranceDataset):
-    """Training rows whose English is drawn among its renderings.
+    """Training rows whose text is drawn among its renderings, or whose sound is changed.
 
     Workers of a data loader are processes with their own copy of this data set, made before later
     epochs begin; so the epoch is no state of it and comes with each index.
@@ -25,12 +25,13 @@ class VariantDataset(UtteranceDataset):
     Args:
         rows: rows of one role, audio undecoded.
         seed: of the draws.
-        max_seconds: utterances are cut to their first seconds; None keeps them whole.
-        hidden_states: what stands in place of the waveforms.
+        redraws: `speech`, `text` or both: what is drawn anew.
+        augmentation: how the sound is changed.
+        **settings: of `UtteranceDataset`.
 
     Raises:
         ValueError: if the rows' emotions are not the model's, or hidden states would stand in
-            place of the text that is drawn.
+            place of what is drawn.
     """
 
     def __init__(
@@ -38,33 +39,43 @@ class VariantDataset(UtteranceDataset):
         rows: Dataset,
         *,
         seed: int,
-        max_seconds: float | None = None,
-        hidden_states: HiddenStates | None = None,
+        redraws: Collection[str],
+        augmentation: Augmentation | None = None,
+        **settings: Any,
     ) -> None:
-        if "text" in (hidden_states or {}):
-            raise ValueError(
-                "`hidden_states` holds `text`, but the text is drawn anew in each epoch; leave it "
-                "out, or read one text with `UtteranceDataset`."
-            )
-        super().__init__(
-            rows,
-            text_column=VARIANTS_OF,
-            max_seconds=max_seconds,
-            hidden_states=hidden_states,
-        )
+        super().__init__(rows, **settings)
+        for modality in redraws:
+            if modality in self.hidden_states:
+                raise ValueError(
+                    f"`hidden_states` holds `{modality}`, but that is drawn anew in each epoch; "
+                    "leave it out, or read what stays with `UtteranceDataset`."
+                )
         self.seed = seed
+        self.redraws = frozenset(redraws)
+        self.augmentation = augmentation
 
     def __getitem__(self, drawn: tuple[int, int]) -> dict[str, Any]:
-        """Return an utterance as one epoch reads it.
+        """Return an utterance as one epoch reads and hears it.
 
         Args:
             drawn: index of the row, and number of the epoch from 0.
         """
         index, epoch = drawn
         row = self.rows[int(index)]
-        candidates = [row[self.text_column], *row[VARIANTS_COLUMN]]
-        text = draw_text(candidates, seed=self.seed, epoch=epoch, row_id=row["id"])
-        return self._prepare(row, index=int(index), text=text)
+        text = row[self.text_column]
+        if "text" in self.redraws:
+            candidates = [text, *row[VARIANTS_COLUMN]]
+            text = draw_text(candidates, seed=self.seed, epoch=epoch, row_id=row["id"])
+        utterance = self._prepare(row, index=int(index), text=text)
+        if "speech" in self.redraws and "audio" in utterance:
+            utterance["audio"] = self.augmentation(
+                utterance["audio"],
+                rate=SAMPLING_RATE,
+                seed=self.seed,
+                epoch=epoch,
+                row_id=row["id"],
+            )
+        return utterance
 
 
 def draw_text(candidates: Sequence[str], *, seed: int, epoch: int, row_id: str) -> str:

@@ -8,6 +8,8 @@ from transformers import BertConfig, SpeechT5Config, Wav2Vec2Config
 from configuration_kemer import EMOTIONS, KemerConfig
 from tests import tiny
 
+DECODER = {"slopes": [1.0, 1.0], "biases": [0.0, 0.0], "label_sets": [[1, 0], [0, 1]]}
+
 
 def test_the_default_is_the_paper_at_full_size() -> None:
     config = KemerConfig()
@@ -73,6 +75,12 @@ def test_the_hidden_size_is_that_of_speech_unless_text_is_alone() -> None:
         ({"meta_attention_heads": True}, r"`meta_attention_heads` is True"),
         ({"meta_attention_dropout": 1.0}, r"`meta_attention_dropout` is 1.0.*\[0, 1\)"),
         ({"meta_attention_dropout": "no"}, r"`meta_attention_dropout` is 'no'"),
+        ({"fusion": "early"}, r"`fusion` is 'early'; allowed is one of meta_attention, late"),
+        ({"modality_dropout": 1.0}, r"`modality_dropout` is 1.0; allowed is a number in \[0, 1\)"),
+        ({"modality_dropout": 0.1, "text_config": None}, r"`modality_dropout` .*has one modality"),
+        ({"label_set_decoder": [1]}, r"`label_set_decoder` is \[1\] of type list"),
+        ({"label_set_decoder": {"slopes": [1.0]}}, r"has the keys \['slopes'\]"),
+        ({"label_set_decoder": DECODER}, r"decodes 2 labels, but the model has 7"),
         ({"valence_arousal_loss_weight": -1}, r"`valence_arousal_loss_weight` is -1"),
         ({"valence_arousal_loss_weight": float("nan")}, r"`valence_arousal_loss_weight` is nan"),
         ({"speech_config": None, "text_config": None}, r"both None"),
@@ -153,6 +161,14 @@ def test_a_wrong_field_is_refused_at_construction(fields: dict[str, Any], messag
 
 def test_heads_need_not_divide_where_there_is_no_meta_attention() -> None:
     assert KemerConfig(tiny.SPEECHT5, None, meta_attention_heads=5).meta_attention_heads == 5
+    joined = KemerConfig(tiny.SPEECHT5, tiny.SPEECHT5, meta_attention_heads=5, fusion="late")
+    assert joined.has_both and joined.fusion == "late"
+
+
+def test_a_decoder_is_kept(tmp_path: Path) -> None:
+    config = KemerConfig(id2label={0: "calm", 1: "not"}, label_set_decoder=DECODER)
+    config.save_pretrained(tmp_path)
+    assert KemerConfig.from_pretrained(tmp_path).label_set_decoder == DECODER
 
 
 def test_what_only_speech_or_a_decoder_reads_is_not_asked_of_text() -> None:

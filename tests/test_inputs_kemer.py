@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from inputs_kemer import checked_mask, concatenate, masked_mean
+from inputs_kemer import checked_mask, concatenate, drop_modalities, masked_mean
 
 
 def test_the_mean_leaves_masked_positions_out() -> None:
@@ -10,6 +10,23 @@ def test_the_mean_leaves_masked_positions_out() -> None:
     assert masked_mean(hidden_states, mask).tolist() == [[2.0, 3.0], [5.0, 6.0]]
     hidden_states[~mask] = float("nan")
     assert masked_mean(hidden_states, mask).tolist() == [[2.0, 3.0], [5.0, 6.0]]
+    assert masked_mean(hidden_states, torch.zeros_like(mask)).tolist() == [[0.0, 0.0]] * 2
+    assert masked_mean(hidden_states[:, :0], mask[:, :0]).tolist() == [[0.0, 0.0]] * 2
+
+
+def test_a_row_loses_one_modality_and_never_both() -> None:
+    torch.manual_seed(0)
+    speech = torch.ones(9000, 3, dtype=torch.bool)
+    text = torch.ones(9000, 2, dtype=torch.bool)
+    speech[:, 2], speech[:1000], text[1000:2000] = False, False, False  # padding, missing
+    kept_speech, kept_text = drop_modalities(speech, text, probability=0.4)
+    assert torch.equal(kept_speech[:2000], speech[:2000])  # nothing is taken from what has one
+    assert torch.equal(kept_text[:2000], text[:2000])
+    heard, read = kept_speech[2000:].any(dim=1), kept_text[2000:].any(dim=1)
+    assert (heard | read).all()
+    assert (~heard).float().mean() == pytest.approx(0.2, abs=0.02)
+    assert (~read).float().mean() == pytest.approx(0.2, abs=0.02)
+    assert torch.equal(kept_speech[2000:][heard], speech[2000:][heard])  # a row's mask is whole
 
 
 @pytest.mark.parametrize("dtype", [torch.bool, torch.int64, torch.float32])

@@ -8,7 +8,7 @@ from transformers import AutoModel
 from transformers.utils import ModelOutput
 
 import modeling_kemer
-from configuration_kemer import KemerConfig
+from configuration_kemer import FUSIONS, KemerConfig
 from modeling_kemer import KemerModel, KemerOutput
 from tests import tiny
 
@@ -70,6 +70,46 @@ def test_the_joint_model_is_the_architecture_of_the_paper(modalities: str) -> No
     torch.testing.assert_close(model(**inputs).logits, logits, **close)  # torch's fast path
 
 
+@torch.no_grad()
+def test_late_fusion_is_both_means_side_by_side() -> None:
+    model = tiny.make_model(*tiny.MODALITIES["both, other sizes"], fusion="late")
+    inputs = tiny.make_inputs(model)
+    assert model.meta_attention is None
+
+    output = model(**inputs, output_attentions=True)
+
+    frames, _ = model.speech_encoder(inputs["input_values"])
+    tokens = model.text_projection(model.text_encoder(inputs["input_ids"]).last_hidden_state)
+    means = {"speech": frames.mean(dim=1), "text": tokens.mean(dim=1)}
+    for left_out in (None, "speech", "text"):
+        kept = [0 * mean if name == left_out else mean for name, mean in means.items()]
+        logits = torch.cat(kept, dim=1) @ model.emotion_head.weight.T + model.emotion_head.bias
+        if left_out is not None:
+            names = {"speech": "input_values", "text": "input_ids"}
+            given = {name: value for name, value in inputs.items() if name != names[left_out]}
+            output = model(**given)
+        torch.testing.assert_close(output.logits, logits, rtol=0, atol=1e-5)
+    assert output.attentions is None
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_modality_dropout_is_for_training_alone(fusion: str) -> None:
+    model = tiny.make_model(fusion=fusion, modality_dropout=0.9)
+    model.freeze_encoders(speech=True, text=True)
+    inputs = tiny.make_inputs(model, batch=1)
+    inputs = {name: value.repeat(64, 1) for name, value in inputs.items()}
+    with torch.no_grad():
+        whole = model(**inputs).logits
+        parts = [model(**{name: value}).logits for name, value in inputs.items()]
+        assert torch.allclose(whole, whole[:1], atol=1e-5)
+        if model.meta_attention is not None:
+            model.meta_attention.dropout = 0.0
+        trained = model.train()(**inputs).logits
+    close = [torch.isclose(trained, expected, atol=1e-4).all(dim=1) for expected in (whole, *parts)]
+    assert torch.stack(close).sum(dim=0).tolist() == [1] * 64  # each row is one of the three
+    assert all(kind.any() for kind in close)
+
+
 @pytest.mark.parametrize("modality", ["speech", "text"])
 @torch.no_grad()
 def test_one_modality_is_a_mean_and_the_heads(modality: str) -> None:
@@ -89,10 +129,13 @@ def test_one_modality_is_a_mean_and_the_heads(modality: str) -> None:
     assert output.attentions is None and output.loss is None
 
 
-@pytest.mark.parametrize("modalities", tiny.MODALITIES)
+@pytest.mark.parametrize(
+    ("modalities", "fusion"),
+    [*((name, "meta_attention") for name in tiny.MODALITIES), ("both, other sizes", "late")],
+)
 @torch.no_grad()
-def test_padding_and_company_do_not_change_a_prediction(modalities: str) -> None:
-    model = tiny.make_model(*tiny.MODALITIES[modalities])
+def test_padding_and_company_do_not_change_a_prediction(modalities: str, fusion: str) -> None:
+    model = tiny.make_model(*tiny.MODALITIES[modalities], fusion=fusion)
     speech = [tiny.waveform(samples, seed=samples) for samples in (901, 45, 2000, 300)]
     text = [tiny.token_ids(tokens, seed=tokens) for tokens in (3, 11, 1, 7)]
     names = ("input_values", "attention_mask"), ("input_ids", "text_attention_mask")
@@ -115,9 +158,10 @@ def test_padding_and_company_do_not_change_a_prediction(modalities: str) -> None
     assert (together.logits - together.logits[0]).abs().max() > 1e-2  # the test can tell rows apart
 
 
+@pytest.mark.parametrize("fusion", FUSIONS)
 @torch.no_grad()
-def test_a_missing_modality_equals_the_other_alone() -> None:
-    model = tiny.make_model(SPEECHT5, BERT)
+def test_a_missing_modality_equals_the_other_alone(fusion: str) -> None:
+    model = tiny.make_model(SPEECHT5, BERT, fusion=fusion)
     speech = tiny.pad(
         [tiny.waveform(901, seed=1), torch.zeros(0), tiny.waveform(500, seed=2)], value=0.0
     )
@@ -129,7 +173,7 @@ def test_a_missing_modality_equals_the_other_alone() -> None:
         speech["values"], speech["mask"], text["values"], text["mask"], output_attentions=True
     )
 
-    assert all(value.isfinite().all() for value in (output.logits, output.attentions))
+    assert all(value.isfinite().all() for value in output.values())
     only_text = model(input_ids=text["values"][1:2, :4])
     only_speech = model(input_values=speech["values"][2:, :500])
     torch.testing.assert_close(output.logits[1:2], only_text.logits, rtol=1e-4, atol=1e-6)

@@ -1,4 +1,3 @@
-import doctest
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,8 @@ from transformers import (
     Wav2Vec2FeatureExtractor,
 )
 
-import processing_kemer
 from modeling_kemer import KemerOutput
-from processing_kemer import KemerProcessor, decode_emotions
+from processing_kemer import KemerProcessor
 from tests import tiny
 
 RATE = 16_000
@@ -223,43 +221,6 @@ def test_a_processor_is_checked_at_construction(tmp_path: Path) -> None:
         KemerProcessor(SpeechT5FeatureExtractor(), tokenizer)
 
 
-@pytest.mark.parametrize(
-    ("probabilities", "expected"),
-    [
-        ([0.1, 0.6, 0.7, 0.2, 0.0, 0.5, 0.9], [0, 1, 1, 0, 0, 0, 1]),  # 0.5 is not above 0.5
-        ([0.1, 0.2, 0.3, 0.4, 0.3, 0.2, 0.1], [0, 0, 0, 1, 0, 0, 0]),  # none passes: the greatest
-        ([0.0, 0.4, 0.1, 0.4, 0.0, 0.0, 0.0], [0, 1, 0, 0, 0, 0, 0]),  # the first of equals
-        ([0.0] * 7, [1, 0, 0, 0, 0, 0, 0]),
-        ([1.0] * 7, [1] * 7),
-    ],
-)
-def test_decoding(probabilities: list[float], expected: list[int]) -> None:
-    decisions = decode_emotions(np.array([probabilities, [0.9] * 7]))
-    assert np.issubdtype(decisions.dtype, np.integer)
-    assert decisions.tolist() == [expected, [1] * 7]
-
-
-def test_decoding_with_another_threshold() -> None:
-    probabilities = np.array([[0.2, 0.31, 0.3]])
-    assert decode_emotions(probabilities, threshold=0.3).tolist() == [[0, 1, 0]]
-    assert decode_emotions(probabilities, threshold=0.1).tolist() == [[1, 1, 1]]
-    assert decode_emotions(np.zeros((0, 7))).shape == (0, 7)
-
-
-@pytest.mark.parametrize(
-    ("probabilities", "threshold", "message"),
-    [
-        (np.zeros(7), 0.5, r"shape \(7,\)"),
-        (np.full((1, 7), 1.2), 0.5, r"outside \[0, 1\]"),
-        (np.full((1, 7), np.nan), 0.5, "NaN"),
-        (np.zeros((1, 7)), 1.5, "`threshold` is 1.5"),
-    ],
-)
-def test_decoding_refuses(probabilities: np.ndarray, threshold: float, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        decode_emotions(probabilities, threshold=threshold)
-
-
 def test_outputs_in_words(processor: KemerProcessor) -> None:
     logits = torch.tensor([[-9.0, 0.0, 2.0, -1, -1, -1, 1], [-3.0, -2, -1, -2, -3, -4, -5]])
     outputs = KemerOutput(logits=logits, valence_arousal=torch.tensor([[1.5, 4.5], [3.0, 2.0]]))
@@ -276,6 +237,18 @@ def test_outputs_in_words(processor: KemerProcessor) -> None:
         processor.post_process(KemerOutput(logits=logits[:, :6], valence_arousal=logits[:, :2]))
 
 
-def test_the_documented_example_is_true() -> None:
-    results = doctest.testmod(processing_kemer)
-    assert results.attempted > 0 and results.failed == 0
+def test_outputs_in_words_under_other_decodings(processor: KemerProcessor) -> None:
+    logits = torch.tensor([[-9.0, 0.0, 2.0, -1, -1, -1, 1]])
+    outputs = KemerOutput(logits=logits, valence_arousal=torch.tensor([[1.5, 4.5]]))
+    assert processor.post_process(outputs, decoding="argmax")[0]["emotions"] == ["fear"]
+    sets = [[0, 0, 1, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0, 1]]
+    fitted = {"slopes": [1.0] * 7, "biases": [0.0, 3.0] + [0.0] * 5, "label_sets": sets}
+    for biases, expected in ((fitted["biases"], ["angry", "happy"]), ([0.0] * 7, ["fear"])):
+        decoder = {**fitted, "biases": biases}
+        found = processor.post_process(outputs, decoding="label_sets", label_set_decoder=decoder)
+        assert found[0]["emotions"] == expected
+        assert found[0]["probabilities"]["angry"] == 0.5  # of the model, uncorrected
+    with pytest.raises(ValueError, match="`label_set_decoder` is None; give `model.config"):
+        processor.post_process(outputs, decoding="label_sets")
+    with pytest.raises(ValueError, match="`decoding` is 'best'; allowed is one of threshold, arg"):
+        processor.post_process(outputs, decoding="best")

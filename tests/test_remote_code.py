@@ -21,6 +21,7 @@ ROOT = Path(__file__).parent.parent
 REMOTE_CODE = sorted(ROOT.glob("*_kemer.py"))
 TRAVELLING = {
     "configuration_kemer.py",
+    "decoding_kemer.py",
     "encoders_kemer.py",
     "inputs_kemer.py",
     "loading_kemer.py",

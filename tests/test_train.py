@@ -153,8 +153,8 @@ def test_the_settings_of_the_data_reach_the_trainer(
         pass
 
     def build(*parts: object, **settings: object) -> None:
-        assert settings["max_train_seconds"] == 0.15
-        assert settings["text_column"] == "text_ko"
+        assert settings["data"].max_train_seconds == 0.15
+        assert settings["data"].text_column == "text_ko"
         raise ReachedError
 
     monkeypatch.setattr(train, "build_trainer", build)

@@ -13,14 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from decoding_kemer import DECODINGS, LabelSetDecoder, decode_argmax, decode_threshold
 from kemer.arguments import RunPaths
 from kemer.decoder_fitting import answer_logits, fit_run_decoder
-from kemer.decoding import LabelSetDecoder, decode_argmax, decode_threshold
 from kemer.scoring import read_predictions
 from kemer.table.baselines import mean_predictions
-
-DECODINGS = ("threshold", "argmax", "label_sets")
-"""How a model's probabilities become answers; the first is the paper's."""
 
 OWN_DECODING = "own"
 """Of rows that answer label sets themselves."""

@@ -199,13 +199,13 @@ def data_key(dataset: str) -> str:
 
 
 def _freezes(arguments: RunArguments) -> bool:
-    """Return whether an encoder of the run is frozen and reads the same in each epoch."""
+    """Return whether an encoder of the run is frozen, and each reads the same in every epoch."""
     model, data = arguments.model, arguments.data
-    speech = model.speech_encoder is not None and model.freeze_speech_encoder
-    text = model.text_encoder is not None and model.freeze_text_encoder
-    if text and data.text_variants:
-        return False
-    return speech or text
+    frozen = {
+        "speech": model.speech_encoder is not None and model.freeze_speech_encoder,
+        "text": model.text_encoder is not None and model.freeze_text_encoder,
+    }
+    return any(frozen.values()) and not any(frozen[modality] for modality in data.redrawn)
 
 
 def _parse(cell: TableCell, flags: list[str]) -> RunArguments:

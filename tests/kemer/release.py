@@ -170,9 +170,7 @@ def make_trainer(
         build_processor(arguments.model),
         split=split,
         arguments=arguments.training,
-        text_column=arguments.data.text_column,
-        text_variants=arguments.data.text_variants,
-        max_train_seconds=arguments.data.max_train_seconds,
+        data=arguments.data,
         callbacks=callbacks,
     )
 

@@ -3,9 +3,10 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
+from decoding_kemer import decode_threshold
 from kemer import decoder_fitting
 from kemer.decoder_fitting import answer_logits, fit_run_decoder, sampler_shift
-from kemer.decoding import decode_threshold, prior_shift
+from kemer.decoding import prior_shift
 from kemer.training import inverse_frequency_weights
 
 SHARES = np.array([0.05, 0.1, 0.05, 0.5, 0.1, 0.05, 0.15])

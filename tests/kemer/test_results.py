@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file
 
+from decoding_kemer import LabelSetDecoder, decode_argmax, decode_threshold
 from kemer import results
 from kemer.arguments import RunArguments
 from kemer.batches import multi_hot
 from kemer.data import Split
 from kemer.decoder_fitting import answer_logits
-from kemer.decoding import LabelSetDecoder, decode_argmax, decode_threshold
 from kemer.results import RunAnswers, git_commit, save_model, summarise, write_results
 from kemer.scoring import PREDICTION_COLUMNS, score
 from tests import tiny

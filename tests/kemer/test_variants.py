@@ -35,6 +35,7 @@ SETTINGS = {
     "save_steps": 4,
     "load_best_model_at_end": False,
 }
+TEXTS: dict[str, Any] = {"seed": 0, "redraws": ["text"], "text_column": "text_en"}
 WORKERS = {"dataloader_num_workers": 2, "dataloader_persistent_workers": True}
 
 
@@ -116,7 +117,7 @@ def test_one_candidate_is_always_drawn() -> None:
 def test_an_utterance_differs_in_its_text_alone(varied: Path) -> None:
     rows = load_split(DataArguments(str(varied / "release")), reads_text=True).rows["train"]
     plain = UtteranceDataset(rows, text_column="text_en", max_seconds=0.15)
-    drawn = VariantDataset(rows, seed=0, max_seconds=0.15)
+    drawn = VariantDataset(rows, **TEXTS, max_seconds=0.15)
     assert len(drawn) == len(plain) == 12
     texts = set()
     for index, row in enumerate(rows):
@@ -135,12 +136,12 @@ def test_an_utterance_differs_in_its_text_alone(varied: Path) -> None:
 def test_kept_hidden_states_stand_for_the_waveform_and_never_for_the_text(varied: Path) -> None:
     rows = load_split(DataArguments(str(varied / "release")), reads_text=True).rows["train"]
     states = [torch.full((2, 3), float(number)) for number in range(len(rows))]
-    drawn = VariantDataset(rows, seed=0, hidden_states={"speech": states})
-    item, expected = drawn[5, 1], VariantDataset(rows, seed=0)[5, 1]
+    drawn = VariantDataset(rows, **TEXTS, hidden_states={"speech": states})
+    item, expected = drawn[5, 1], VariantDataset(rows, **TEXTS)[5, 1]
     assert item["text"] == expected["text"] and "audio" not in item
     assert item["speech_hidden_states"] is states[5]
-    with pytest.raises(ValueError, match="`hidden_states` holds `text`, but the text is drawn"):
-        VariantDataset(rows, seed=0, hidden_states={"text": states})
+    with pytest.raises(ValueError, match="`hidden_states` holds `text`, but that is drawn"):
+        VariantDataset(rows, **TEXTS, hidden_states={"text": states})
 
 
 # Runs of the Trainer.

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from configuration_kemer import EMOTIONS
-from kemer.decoding import LabelSetDecoder
+from decoding_kemer import LabelSetDecoder
 from kemer.table.answers import FoldAnswers
 
 SESSIONS_PER_FOLD = 6

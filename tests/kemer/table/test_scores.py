@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from decoding_kemer import decode_argmax
 from kemer.calibration import brier_scores, calibration_errors
 from kemer.comparisons import compare
-from kemer.decoding import answer_shares, decode_argmax
+from kemer.decoding import answer_shares
 from kemer.intervals import ScoreInterval, TooFewSessions
 from kemer.scoring import score_answers, session_interval
 from kemer.table.answers import DECODINGS
