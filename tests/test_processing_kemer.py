@@ -7,6 +7,7 @@ import pytest
 import torch
 from datasets import Dataset
 from transformers import (
+    BertTokenizer,
     SpeechT5FeatureExtractor,
     Wav2Vec2FeatureExtractor,
 )
@@ -194,6 +195,58 @@ def test_any_list_of_transcripts_is_read(processor: KemerProcessor, text: Any) -
     assert all(torch.equal(found[name], expected[name]) for name in expected)
     one = processor(text=np.array(["no"])[0])
     assert one["input_ids"].shape == (1, 4)
+
+
+def test_earlier_turns_are_read_before_a_transcript_which_is_never_cut(
+    processor: KemerProcessor,
+) -> None:
+    tokenizer, end = processor.tokenizer, processor.tokenizer.eos_token_id
+
+    def words(text: str) -> list[int]:
+        return tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    def read(text: str, context: list[str]) -> list[int]:
+        batch = processor(text=[text, "a longer one"], context=[context, []])
+        return batch["input_ids"][0, batch["text_attention_mask"][0].bool()].tolist()
+
+    alone = read("well done", [])
+    assert alone == [*words("well done"), end] == tokenizer("well done")["input_ids"]
+    both = [*words("no"), end, *words("i did"), end]
+    assert read("well done", ["no", "  ", "i did"]) == [*both, *alone]
+    # Of 31 tokens, 11 are the transcript's: the last 20 of what was said before stay.
+    said = ["you have done it", "no, not again"]
+    before = [token for turn in said for token in (*words(turn), end)]
+    assert len(before) > 20 and read("well done", said) == [*before[-20:], *alone]
+    long = "you have done it again, and again, and again!"
+    assert len(read(long, [])) == 31 and read(long, said) == read(long, [])
+    assert read(" ", said) == []  # what is missing stays missing
+
+
+def test_earlier_turns_stand_between_the_first_token_and_the_transcript(tmp_path: Path) -> None:
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "well", "done", "no"]
+    tokenizer = BertTokenizer({word: number for number, word in enumerate(vocabulary)})
+    tokenizer.model_max_length = 6
+    processor = KemerProcessor(SpeechT5FeatureExtractor(), tokenizer)
+    read = processor(text=["well done"], context=[["done", "no"]])["input_ids"]
+    assert read.tolist() == [[2, 7, 3, 5, 6, 3]]  # [CLS] no [SEP] well done [SEP]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"context": [["no"]]}, "`context` was given without `text`"),
+        ({"text": ["no", "no"], "context": [["no"]]}, "one list of texts for each of the 2"),
+        ({"text": ["no"], "context": ["no"]}, r"`context` is \['no'\]; allowed is one list"),
+        ({"text": "no", "context": "n"}, "`context` is 'n'; allowed is one list"),
+        ({"text": ["no"], "context": [[None]]}, r"`context` is \[\[None\]\]"),
+    ],
+)
+def test_context_is_checked(
+    processor: KemerProcessor, arguments: dict[str, Any], message: str
+) -> None:
+    arguments = {"audio": [sound(300)] * 2, "sampling_rate": RATE, **arguments}
+    with pytest.raises(ValueError, match=message):
+        processor(**arguments)
 
 
 def test_saved_and_loaded_it_does_the_same(processor: KemerProcessor, tmp_path: Path) -> None:

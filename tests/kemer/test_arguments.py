@@ -69,3 +69,34 @@ def test_texts_that_are_drawn_are_not_kept(tmp_path: Path) -> None:
             run_of(tmp_path, data=data, **frozen)
     # Speech can be kept while the text encoder learns.
     assert run_of(tmp_path, data=data, freeze_speech_encoder=True).cached == ("speech",)
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "message"),
+    [
+        ({"speech_encoder": "none"}, {"augment_gain": 6.0}, "`augment_gain` is 6.0 .*no `speech_e"),
+        ({"speech_encoder": "none"}, {"augment_noise": 9.0}, "`augment_noise` is 9.0 and"),
+        ({"text_encoder": "none"}, {"context_turns": 2}, "`context_turns` is 2 .*no `text_enc"),
+        ({"text_encoder": "none"}, {"permute_text": True}, "`permute_text` is True and the model"),
+        (
+            {"freeze_speech_encoder": True},
+            {"feature_cache": "c", "augment_speed": 0.1},
+            "`feature_cache` and `augment_speed` are set and the speech encoder is frozen",
+        ),
+        (
+            {"freeze_speech_encoder": True},
+            {"feature_cache": "c", "augment_noise": 0.0},
+            "`feature_cache` and `augment_noise` are set",
+        ),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(
+    tmp_path: Path, model: dict[str, Any], data: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        run_of(tmp_path, data=data, **model)
+
+
+def test_text_can_be_kept_while_the_sound_changes(tmp_path: Path) -> None:
+    data = {"feature_cache": "c", "augment_gain": 3.0}
+    assert run_of(tmp_path, data=data, freeze_text_encoder=True).cached == ("text",)

@@ -91,6 +91,26 @@ def test_labels_are_a_matrix(split: Split) -> None:
     assert (matrix.sum(axis=1) == 2).any()  # an utterance with two emotions is among them
 
 
+def test_soft_labels_are_the_raters_shares(split: Split) -> None:
+    rows = split.rows["train"]
+    dataset = UtteranceDataset(rows, text_column="text_en", soft_labels=True)
+    hard = UtteranceDataset(rows, text_column="text_en")
+    for index, row in enumerate(rows):
+        assert dataset[index]["labels"] == row["emotion_votes"]
+        assert sum(row["emotion_votes"]) == pytest.approx(1)
+    assert any(0 < share < 1 for share in dataset[1]["labels"])
+    assert np.array_equal(dataset.label_matrix(), hard.label_matrix())  # the sampler's
+
+
+def test_the_turns_before_reach_the_model(processor: KemerProcessor) -> None:
+    collator = UtteranceCollator(processor, speech=False, text=True)
+    rows = [utterance(50, "well done"), {**utterance(50, "no"), "context": ["well", "done"]}]
+    batch = collator(rows)
+    expected = processor(text=["well done", "no"], context=[[], ["well", "done"]])
+    assert batch["input_ids"].tolist() == expected["input_ids"].tolist()
+    assert batch["text_attention_mask"][1].sum() > batch["text_attention_mask"][0].sum()
+
+
 def test_multi_hot_marks_the_indices() -> None:
     assert multi_hot([6, 0]).tolist() == [1, 0, 0, 0, 0, 0, 1]
     assert multi_hot([]).tolist() == [0] * 7

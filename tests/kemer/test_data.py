@@ -16,6 +16,7 @@ from datasets import load_dataset
 from dataset_script.folds import read_folds
 from kemer.data import Split, load_split, read_fold, read_random_fold
 from kemer.data_arguments import DataArguments
+from kemer.texts import CONTEXT_COLUMN
 
 HEADER = "fold,session,dialogue,role\n"
 WHOLE = {1: "test", 2: "validation", 3: "train", 4: "train", 5: "train"}
@@ -379,3 +380,33 @@ def test_what_the_builder_allows_is_read_alike(tmp_path: Path) -> None:
             except ValueError:
                 refused.append(True)
         assert refused[0] == refused[1], lines
+
+
+def test_context_is_what_was_said_before_in_the_dialogue(bench: Path) -> None:
+    plain = split_with(bench)
+    split = split_with(bench, context_turns=3)
+    for role, rows in split.rows.items():
+        assert CONTEXT_COLUMN not in plain.rows[role].column_names
+        assert rows["id"] == plain.rows[role]["id"]
+        said: dict[str, list[str]] = {}
+        for row in sorted(rows, key=lambda row: (row["session"], row["dialogue"], row["turn"])):
+            before = said.setdefault(row["dialogue"], [])
+            assert row[CONTEXT_COLUMN] == [text for text in before if text]
+            before.append(row["text_en"])
+    assert any(split.rows["train"][CONTEXT_COLUMN])
+
+
+def test_texts_are_permuted_within_their_role_and_nothing_else_is(bench: Path) -> None:
+    plain, split = (
+        split_with(bench, permute_text=value, context_turns=1) for value in (False, True)
+    )
+    texts = ["text_en", CONTEXT_COLUMN]
+    for role, rows in split.rows.items():
+        expected = plain.rows[role]
+        assert rows.remove_columns(texts).to_list() == expected.remove_columns(texts).to_list()
+        pairs = [
+            sorted(zip(one["text_en"], one[CONTEXT_COLUMN], strict=True))
+            for one in (rows, expected)
+        ]
+        assert pairs[0] == pairs[1]
+    assert split.rows["train"]["text_en"] != plain.rows["train"]["text_en"]

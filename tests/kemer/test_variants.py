@@ -10,6 +10,7 @@ from accelerate.data_loader import prepare_data_loader, skip_first_batches
 from transformers import TrainerCallback, TrainerState
 
 from kemer import variants
+from kemer.augmentation import Augmentation
 from kemer.batches import UtteranceDataset
 from kemer.command_line import parse_arguments
 from kemer.data import load_split
@@ -144,7 +145,47 @@ def test_kept_hidden_states_stand_for_the_waveform_and_never_for_the_text(varied
         VariantDataset(rows, **TEXTS, hidden_states={"text": states})
 
 
+def test_the_sound_is_changed_in_each_epoch_and_after_the_cut(varied: Path) -> None:
+    rows = load_split(DataArguments(str(varied / "release")), reads_text=True).rows["train"]
+    louder = Augmentation(gain=6.0)
+    settings = {"text_column": "text_en", "max_seconds": 0.05}
+    drawn = VariantDataset(rows, seed=3, redraws=["speech"], augmentation=louder, **settings)
+    plain = UtteranceDataset(rows, **settings)
+    for epoch in range(2):
+        item, expected = drawn[4, epoch], plain[4]
+        assert item["text"] == expected["text"]
+        key = {"rate": 16_000, "seed": 3, "epoch": epoch, "row_id": rows[4]["id"]}
+        assert len(item["audio"]) == 800
+        assert (item["audio"] == louder(expected["audio"], **key)).all()
+    assert (drawn[4, 0]["audio"] != drawn[4, 1]["audio"]).any()
+
+
 # Runs of the Trainer.
+
+
+def test_a_run_hears_changed_training_utterances_and_held_out_ones_as_they_are(
+    varied: Path, tmp_path: Path
+) -> None:
+    settings = {**SETTINGS, "text_variants": False, "augment_gain": 6.0, "num_train_epochs": 1}
+    trainer = make_trainer(varied, tmp_path, **settings)
+    heard: dict[bool, list[torch.Tensor]] = {True: [], False: []}
+
+    def note(model: torch.nn.Module, args: tuple[Any, ...], inputs: dict[str, Any]) -> None:
+        pairs = zip(inputs["input_values"], inputs["attention_mask"], strict=True)
+        heard[model.training] += [values[mask.bool()] for values, mask in pairs]
+
+    trainer.model.register_forward_pre_hook(note, with_kwargs=True)
+    trainer.train()
+    trainer.evaluate()
+
+    def originals(dataset: UtteranceDataset) -> set[bytes]:
+        plain = UtteranceDataset(dataset.rows, text_column="text_en")
+        return {plain[index]["audio"].tobytes() for index in range(len(plain))}
+
+    trained = {values.numpy().tobytes() for values in heard[True]}
+    assert len(heard[True]) == 12 and not trained & originals(trainer.train_dataset)
+    held_out = {values.numpy().tobytes() for values in heard[False]}
+    assert held_out == originals(trainer.eval_dataset)
 
 
 @pytest.mark.parametrize(
