@@ -118,10 +118,10 @@ def row_titles(plan: TablePlan, rows: Sequence[str]) -> dict[str, str]:
         plan: of the table.
         rows: names of those that have answers.
     """
-    primary = plan.row(plan.primary).title
-    titles = {row.name: row.title for row in plan.rows}
-    titles |= {f"{plan.primary}_{name}": f"{primary}, {name} alone" for name in INPUTS if name}
-    titles |= {row.name: row.title for row in plan.trained_rows()}
+    titles = {}
+    for row in plan.trained_rows():
+        titles[row.name] = row.title
+        titles |= {f"{row.name}_{one}": f"{row.title}, {one} alone" for one in INPUTS if one}
     titles |= {name: BASELINE_TITLES[name] for name in ("mean_probabilities", "ngram", "constant")}
     return {name: title for name, title in titles.items() if name in rows}
 

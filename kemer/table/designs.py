@@ -128,7 +128,7 @@ def read_design(
         options: data and folders.
         key: of the dataset.
     """
-    answers = [one for cell in design.cells for one in _read_answers(cell, plan)]
+    answers = [one for cell in design.cells for one in _read_answers(cell)]
     frames, split = [], None
     for fold in design.folds:
         place = {"corpus": design.corpus, "protocol": design.protocol, "fold": fold}
@@ -160,20 +160,16 @@ def read_design(
     )
 
 
-def _read_answers(cell: TableCell, plan: TablePlan) -> list[FoldAnswers]:
-    """Return what a training answered, and the primary row also where one modality was given."""
+def _read_answers(cell: TableCell) -> list[FoldAnswers]:
+    """Return what a training answered, given all it can take and, where it was asked, less."""
     place = {
         "corpus": cell.corpus,
         "protocol": cell.protocol,
         "fold": cell.fold,
         "seed": cell.seed,
     }
-    given = [
-        name
-        for name in INPUTS
-        if cell.row.name == plan.primary and cell.paths.predictions_given(name).is_file()
-    ]
-    return [read_cell(cell.folder, cell.row.name, given=name, **place) for name in given or [""]]
+    given = [name for name in INPUTS if cell.paths.predictions_given(name).is_file()]
+    return [read_cell(cell.folder, cell.row.name, given=name, **place) for name in given]
 
 
 def _average(

@@ -82,6 +82,7 @@ class TablePlan:
 TRAINED_CONTROLS: dict[str, tuple[str, dict[str, Any]]] = {
     "text_permuted": ("texts permuted between utterances", {"permute_text": True}),
     "late_fusion": ("late fusion in place of meta-attention", {"fusion": "late"}),
+    "modality_dropout": ("trained to do with one modality", {"modality_dropout": 0.3}),
     "no_stage_one": ("without stage 1", {}),
     "unfrozen": (
         "encoders trained in stage 2",

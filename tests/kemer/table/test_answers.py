@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from kemer.arguments import RunPaths
-from kemer.decoder_fitting import answer_logits
+from kemer.decoder_fitting import answer_logits, fit_run_decoder
 from kemer.table.answers import DECODINGS, average_cells, pool_folds, read_cell
+from kemer.table.baselines import mean_predictions
 from tests.kemer.table.invented import make_answers, make_frame, single_sets
 
 PLACE = {"corpus": "kemdy20", "protocol": "session", "fold": 0, "seed": 0}
@@ -82,3 +83,10 @@ def test_probabilities_are_averaged_and_the_decoder_fitted_anew(tmp_path: Path) 
     assert found.row == "mean_probabilities"
     assert set(found.decoder.label_sets) == set(map(tuple, labels.tolist()))
     assert len(set(found.decoder.slopes)) == 1 and found.decoder.slopes[0] != 1.0
+    held_out = mean_predictions([make_frame(1, seed=n, skill=2.0) for n in (0, 1)])
+    fit = fit_run_decoder(held_out, training_labels=labels, sampler="uniform")
+    assert (
+        found.decoder
+        == fit
+        != fit_run_decoder(found.test, training_labels=labels, sampler="uniform")
+    )

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,8 @@ def test_a_text_is_seen_whatever_its_punctuation(split: Split) -> None:
     texts = list(split.rows["train"]["text_ko"])
     test = split.rows["test"].remove_columns("text_ko")
     said = [f"{texts[0]} !?", "nobody said this", "", "  ."]
-    changed = {**split.rows, "test": test.add_column("text_ko", said)}
+    silent = split.rows["train"].remove_columns("text_ko").add_column("text_ko", ["", *texts[:11]])
+    changed = {**split.rows, "train": silent, "test": test.add_column("text_ko", said)}
     facts = read_facts(Split(changed, split.sessions, split.folds_sha256, split.synthetic))
     assert facts.frame["text_seen"].tolist() == [True, False, False, False]
     assert bare_text("Well, done!") == "welldone"
@@ -57,6 +59,15 @@ def test_the_constant_answer_knows_training_alone(split: Split) -> None:
         sorted(row) for row in split.rows["test"]["emotions"]
     ]
     assert found["arousal_reference"].tolist() == pytest.approx(list(split.rows["test"]["arousal"]))
+
+
+def test_the_constant_answer_is_the_commonest_of_training_and_not_of_the_test(
+    split: Split,
+) -> None:
+    facts = read_facts(split)
+    happy = np.eye(7, dtype=int)[[6] * 12]
+    found = constant_predictions(split, replace(facts, train_labels=happy))
+    assert {tuple(row) for row in found["labels_predicted"]} == {(0, 0, 0, 0, 0, 0, 1)}
 
 
 def test_ngrams_are_fitted_once_for_data_and_column(
