@@ -30,7 +30,7 @@ class TableCell:
 
     Attributes:
         row: the model.
-        corpus: configuration of the dataset, or several joined by `+`.
+        corpus: configuration of the dataset.
         protocol: what is held out.
         fold: number of the fold.
         seed: of training.

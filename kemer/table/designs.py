@@ -74,9 +74,8 @@ def make_designs(plan: TablePlan, options: TableOptions) -> list[Design]:
     known = get_dataset_config_names(options.dataset)
     designs = []
     for corpus in options.corpora or tuple(known):
-        unknown = [name for name in corpus.split("+") if name not in known]
-        if unknown:
-            raise ValueError(f"`--corpora` has {unknown[0]!r}; allowed are {', '.join(known)}.")
+        if corpus not in known:
+            raise ValueError(f"`--corpora` has {corpus!r}; allowed are {', '.join(known)}.")
         for protocol in plan.protocols:
             data = DataArguments(dataset=options.dataset, dataset_config=corpus, protocol=protocol)
             try:

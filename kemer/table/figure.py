@@ -92,7 +92,7 @@ def _draw_lines(left: Axes, right: Axes, report: ProtocolReport) -> None:
         dashed = {**dotted, "linestyle": (0, (6, 3))}
         left.axvline(report.raters.single_strict, label="one rater", **dashed)
         solid = {**dotted, "linestyle": "-"}
-        left.axvline(report.raters.ceiling, label="estimated ceiling", **solid)
+        left.axvline(report.raters.ceiling, label="estimated ceiling (of Distance: floor)", **solid)
         floor = (report.raters.valence_floor + report.raters.arousal_floor) / 2
         right.axvline(floor, **solid)
 
