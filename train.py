@@ -15,13 +15,14 @@ from transformers import set_seed
 
 from kemer.answers import answer_held_out
 from kemer.arguments import RunArguments
+from kemer.checkpoints import find_checkpoint
 from kemer.command_line import parse_arguments
 from kemer.data import load_split
 from kemer.features import build_features
 from kemer.initialisation import build_model, build_processor
 from kemer.lora import merge_lora
 from kemer.results import save_model, summarise, write_results
-from kemer.training import build_trainer, find_checkpoint
+from kemer.training import build_trainer
 
 
 def main(arguments: RunArguments) -> None:

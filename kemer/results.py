@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import platform
 import shutil
 import subprocess
@@ -103,7 +104,10 @@ def write_results(
         constant_chosen_on=train_labels,
     )
     text = json.dumps(results, indent=2, ensure_ascii=False, allow_nan=False)
-    paths.metrics.write_text(text + "\n", encoding="utf-8")
+    # Last and by rename: whoever finds it knows that the run is finished and the file whole.
+    fresh = paths.metrics.with_name(f".{paths.metrics.name}")
+    fresh.write_text(text + "\n", encoding="utf-8")
+    os.replace(fresh, paths.metrics)
     return results
 
 

@@ -6,9 +6,7 @@ sessions are not seen here.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,9 +19,7 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
-from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
-from kemer.arguments import RunPaths
 from kemer.batches import HiddenStates, UtteranceCollator, UtteranceDataset
 from kemer.data import Split
 from kemer.data_arguments import DataArguments
@@ -36,10 +32,6 @@ from processing_kemer import KemerProcessor
 
 BATCHES_PER_WINDOW = 50
 """Batches among which rows of like length are looked for: enough to pad little."""
-
-STATE_FILE = "trainer_state.json"
-WHOLE_CHECKPOINT = (STATE_FILE, "optimizer.pt", "scheduler.pt")
-"""What a checkpoint needs beside its weights: the library resumes without, silently and wrongly."""
 
 
 class UtteranceSampler(torch.utils.data.Sampler[int]):
@@ -268,74 +260,3 @@ def _training_rows(
     return VariantDataset(
         rows, seed=seed, redraws=data.redrawn, augmentation=data.augmentation, **settings
     )
-
-
-def find_checkpoint(arguments: KemerTrainingArguments, paths: RunPaths) -> str | None:
-    """Return the checkpoint to resume from, or None to start anew in a fresh folder.
-
-    Args:
-        arguments: `resume_from_checkpoint` is a folder, or `true` for the run's last whole one.
-        paths: where the run writes.
-
-    Returns:
-        the checkpoint's folder, or None.
-
-    Raises:
-        ValueError: if there is none to resume from, or if a run that starts anew would write among
-            the results of an earlier one.
-    """
-    asked = arguments.resume_from_checkpoint
-    if asked is None or str(asked).lower() == "false":
-        _refuse_used_folder(paths)
-        return None
-    if str(asked).lower() != "true":
-        checkpoint = Path(asked)
-        if (missing := _missing_parts(checkpoint)) != []:
-            raise ValueError(
-                f"`resume_from_checkpoint` is `{checkpoint}`, which lacks {', '.join(missing)}; "
-                "name a whole checkpoint, or `true` for the run's last one."
-            )
-    else:
-        found = paths.checkpoints.glob("checkpoint-*")
-        whole = [path for path in found if not _missing_parts(path)]
-        if not whole:
-            raise ValueError(
-                f"`resume_from_checkpoint` is true, but `{paths.checkpoints}` holds no whole "
-                "checkpoint; leave it out to start anew."
-            )
-        checkpoint = max(whole, key=lambda path: int(path.name.split("-")[-1]))
-    _refuse_lost_best(checkpoint)
-    return str(checkpoint)
-
-
-def _refuse_used_folder(paths: RunPaths) -> None:
-    written = [paths.metrics, paths.predictions, paths.model, paths.report]
-    written += sorted(paths.checkpoints.glob("checkpoint-*"))
-    found = [path for path in written if path.exists()]
-    if found:
-        raise ValueError(
-            f"`output_dir` is `{paths.root}`, which holds `{found[0].relative_to(paths.root)}` of "
-            "an earlier run; go on with `resume_from_checkpoint: true`, name another folder, or "
-            "remove it."
-        )
-
-
-def _missing_parts(checkpoint: Path) -> list[str]:
-    """Return what a checkpoint lacks to be resumed from, `[]` if it is whole."""
-    missing = [name for name in WHOLE_CHECKPOINT if not (checkpoint / name).is_file()]
-    weights = (SAFE_WEIGHTS_NAME, SAFE_WEIGHTS_INDEX_NAME)
-    if not any((checkpoint / name).is_file() for name in weights):
-        missing.append(SAFE_WEIGHTS_NAME)
-    return missing
-
-
-def _refuse_lost_best(checkpoint: Path) -> None:
-    """Refuse a checkpoint whose best epoch is lost: the library would keep the last instead."""
-    state = json.loads((checkpoint / STATE_FILE).read_text(encoding="utf-8"))
-    best = state["best_model_checkpoint"]
-    if best is not None and not Path(best).is_dir():
-        raise ValueError(
-            f"`{checkpoint}` says that the best epoch so far is in `{best}`, which does not exist; "
-            "resume in the folder in which the run began, or mend the path in "
-            f"`{checkpoint / STATE_FILE}`."
-        )

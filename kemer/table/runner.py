@@ -22,7 +22,7 @@ from typing import Any
 
 import psutil
 
-from kemer.command_line import parse_arguments
+from kemer.checkpoints import has_whole_checkpoint
 from kemer.table.cells import (
     CACHE_FOLDER,
     LOG_FILE,
@@ -33,7 +33,6 @@ from kemer.table.cells import (
     refuse_other_settings,
     train_flags,
 )
-from kemer.training import find_checkpoint
 
 TRAIN_SCRIPT = Path(__file__).resolve().parent.parent.parent / "train.py"
 PROCESS_FILE = "process.json"
@@ -132,7 +131,7 @@ class CellRunner:
 
     def _train(self, cell: TableCell, flags: list[str]) -> bool:
         """Train one cell; return whether it is finished."""
-        resumes = can_resume(flags)
+        resumes = has_whole_checkpoint(cell.paths)
         if not resumes:
             shutil.rmtree(cell.folder, ignore_errors=True)
         cell.folder.mkdir(parents=True, exist_ok=True)
@@ -200,15 +199,6 @@ class CellRunner:
             f"{test['distance']:.3f}; about {rest:.0f} min to go",
             flush=True,
         )
-
-
-def can_resume(flags: list[str]) -> bool:
-    """Return whether a run with these flags has a whole checkpoint to resume from."""
-    arguments = parse_arguments([*flags, "--resume_from_checkpoint", "true"])
-    try:
-        return find_checkpoint(arguments.training, arguments.paths) is not None
-    except ValueError:  # it says what is missing; the cell is then trained anew
-        return False
 
 
 def end_orphan(path: Path) -> None:

@@ -1,4 +1,3 @@
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,13 @@ from transformers import TrainerCallback
 
 from kemer.arguments import RunPaths
 from kemer.batches import UtteranceDataset
+from kemer.checkpoints import find_checkpoint
 from kemer.evaluation import ValidationScores
 from kemer.training import (
-    WHOLE_CHECKPOINT,
     KemerTrainer,
     UtteranceSampler,
-    find_checkpoint,
     inverse_frequency_weights,
 )
-from kemer.training_arguments import KemerTrainingArguments
 from tests.kemer.release import make_encoders, make_trainer
 
 WITHOUT_CHANCE = {"meta_attention_dropout": 0.0, "sampler": "uniform"}
@@ -311,76 +308,3 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(bench: Path, tmp_path: Path)
         return [entry["eval_joint_loss"] for entry in log if "eval_joint_loss" in entry][-2:]
 
     assert last_losses(resumed) == last_losses(whole)
-
-
-# Where a run starts.
-
-
-@pytest.fixture
-def paths(tmp_path: Path) -> RunPaths:
-    return RunPaths(tmp_path / "run")
-
-
-def resuming(paths: RunPaths, asked: str | None) -> KemerTrainingArguments:
-    return KemerTrainingArguments(
-        output_dir=str(paths.checkpoints), resume_from_checkpoint=asked, use_cpu=True
-    )
-
-
-def write_checkpoint(paths: RunPaths, step: int, *, best: str | None = None) -> Path:
-    folder = paths.checkpoints / f"checkpoint-{step}"
-    folder.mkdir(parents=True)
-    for name in (*WHOLE_CHECKPOINT, "model.safetensors"):
-        (folder / name).write_text(json.dumps({"best_model_checkpoint": best}))
-    return folder
-
-
-def test_a_fresh_folder_starts_anew(paths: RunPaths) -> None:
-    for asked in (None, "false", "False"):
-        assert find_checkpoint(resuming(paths, asked), paths) is None
-    paths.checkpoints.mkdir(parents=True)
-    (paths.root / "dataset").mkdir()
-    assert find_checkpoint(resuming(paths, None), paths) is None
-
-
-@pytest.mark.parametrize("name", ["checkpoints/checkpoint-3", "model", "metrics.json", "report"])
-def test_an_earlier_runs_folder_is_refused(paths: RunPaths, name: str) -> None:
-    (paths.root / name).mkdir(parents=True)
-    message = f"`output_dir` is `.*run`, which holds `{name}` of an earlier run; go on with"
-    with pytest.raises(ValueError, match=message):
-        find_checkpoint(resuming(paths, None), paths)
-
-
-def test_the_last_whole_checkpoint_is_resumed(paths: RunPaths) -> None:
-    for step in (9, 100, 20):
-        write_checkpoint(paths, step)
-    expected = str(paths.checkpoints / "checkpoint-100")
-    assert find_checkpoint(resuming(paths, "true"), paths) == expected
-    assert find_checkpoint(resuming(paths, "True"), paths) == expected
-
-
-@pytest.mark.parametrize("lost", [*WHOLE_CHECKPOINT, "model.safetensors"])
-def test_a_half_written_checkpoint_is_never_resumed(paths: RunPaths, lost: str) -> None:
-    write_checkpoint(paths, 3)
-    half = write_checkpoint(paths, 6)
-    (half / lost).unlink()
-    found = find_checkpoint(resuming(paths, "true"), paths)
-    assert found == str(paths.checkpoints / "checkpoint-3")
-    with pytest.raises(ValueError, match=f"is `.*checkpoint-6`, which lacks {lost}; name a whole"):
-        find_checkpoint(resuming(paths, str(half)), paths)
-    with pytest.raises(ValueError, match="which lacks trainer_state.json, optimizer.pt"):
-        find_checkpoint(resuming(paths, str(paths.root / "nowhere")), paths)
-
-
-def test_nothing_to_resume_is_said(paths: RunPaths) -> None:
-    with pytest.raises(ValueError, match="`resume_from_checkpoint` is true, but `.*` holds no wh"):
-        find_checkpoint(resuming(paths, "true"), paths)
-
-
-def test_a_lost_best_epoch_is_said(paths: RunPaths) -> None:
-    best = write_checkpoint(paths, 3)
-    last = write_checkpoint(paths, 6, best=str(best))
-    assert find_checkpoint(resuming(paths, "true"), paths) == str(last)
-    best.rename(paths.root / "elsewhere")
-    with pytest.raises(ValueError, match="says that the best epoch so far is in `.*checkpoint-3`"):
-        find_checkpoint(resuming(paths, "true"), paths)
