@@ -110,8 +110,11 @@ class RunArguments:
     @property
     def cached(self) -> tuple[str, ...]:
         """Modalities whose encoder runs once: those that are frozen, where there is a cache."""
-        if self.data.feature_cache is None:
-            return ()
+        return () if self.data.feature_cache is None else self.frozen
+
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        """Modalities whose encoder is there and frozen."""
         model = self.model
         encoders = (model.speech_encoder, model.text_encoder)
         frozen = (model.freeze_speech_encoder, model.freeze_text_encoder)

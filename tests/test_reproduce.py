@@ -8,6 +8,9 @@ import pytest
 
 from configuration_kemer import KemerConfig
 from dataset_script.__main__ import make_parser
+from kemer.command_line import parse_arguments
+from kemer.paper_compat import make_parser as make_compat_parser
+from kemer.paper_compat import read_switches
 from kemer.protocols import PROTOCOL_FILES
 from kemer.table.__main__ import make_parser as make_table_parser
 from kemer.table.plan import CONTROLS, read_plan
@@ -34,6 +37,12 @@ def test_every_command_is_taken_by_its_program() -> None:
         module, flags = words[2], words[3:]
         if module == "dataset_script":
             make_parser(flags[0]).parse_args(flags)
+        elif module == "kemer.paper_compat":
+            told, fields = make_compat_parser().parse_known_args(flags)
+            training, _ = read_switches(ROOT / told.config)
+            parse_arguments(
+                ["--config", str(training), "--dataset", "x", "--use_cpu", "true", *fields]
+            )
         else:
             assert module == "kemer.table"
             told = make_table_parser().parse_args(flags)
@@ -42,7 +51,11 @@ def test_every_command_is_taken_by_its_program() -> None:
             assert set(told.controls or []) <= set(CONTROLS)
             assert len(plan.rows) == 4 and len(plan.seeds) == 3
         taken.append(module)
-    assert taken.count("kemer.table") == 4 and taken.count("dataset_script") == 9
+    assert (
+        taken.count("kemer.table") == 4
+        and "kemer.paper_compat" in taken
+        and taken.count("dataset_script") == 9
+    )
 
 
 def front_end() -> float:

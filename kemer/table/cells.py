@@ -124,7 +124,8 @@ def train_flags(cell: TableCell, dataset: str, *, root: Path) -> list[str]:
     for field, source in cell.sources:
         flags += [f"--{field}", str(source.paths.model)]
     arguments = _parse(cell, flags)
-    if arguments.data.feature_cache is None and _freezes(arguments):
+    redrawn = set(arguments.frozen) & set(arguments.data.redrawn)
+    if arguments.data.feature_cache is None and arguments.frozen and not redrawn:
         flags += ["--feature_cache", str(cache_folder(cell, root))]
         _parse(cell, flags)
     return flags
@@ -196,16 +197,6 @@ def data_key(dataset: str) -> str:
         elif path.suffix == ".csv":
             found.update(name.encode() + path.read_bytes())
     return found.hexdigest()
-
-
-def _freezes(arguments: RunArguments) -> bool:
-    """Return whether an encoder of the run is frozen, and each reads the same in every epoch."""
-    model, data = arguments.model, arguments.data
-    frozen = {
-        "speech": model.speech_encoder is not None and model.freeze_speech_encoder,
-        "text": model.text_encoder is not None and model.freeze_text_encoder,
-    }
-    return any(frozen.values()) and not any(frozen[modality] for modality in data.redrawn)
 
 
 def _parse(cell: TableCell, flags: list[str]) -> RunArguments:

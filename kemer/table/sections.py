@@ -146,8 +146,8 @@ def comparison_table(report: ProtocolReport) -> str:
             HEADINGS[metric],
             DECODING_TITLES[decoding] if metric == "exact_match" else "",
             _difference(comparison),
-            f"{comparison.test.p_value:.4f}",
-            f"{comparison.p_holm:.4f}",
+            _p_value(comparison.test.p_value),
+            _p_value(comparison.p_holm),
         ]
         for (decoding, metric), found in report.comparisons.items()
         for row, comparison in found.items()
@@ -166,6 +166,10 @@ def _difference(comparison: Comparison) -> str:
     if isinstance(difference, TooFewSessions):
         return f"{difference.value:+.3f}"
     return f"{difference.value:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
+
+
+def _p_value(value: float) -> str:
+    return "< 0.0001" if value < 1e-4 else f"{value:.4f}"
 
 
 def decoding_table(report: ProtocolReport) -> str:

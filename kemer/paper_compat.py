@@ -1,0 +1,293 @@
+"""What the published script's slips are worth: a joint model, scored with each of them alone.
+
+    python -m kemer.paper_compat DATASET --config configs/paper_compat.yaml --output DIR
+
+The script of Koh, Joo and Jung scored in ways that raise or lower exact match and Distance. Each is
+a switch here. The model is trained as the script did, once for each way to step, and answered once
+for each way to answer; the page gives both scores with no switch, with each alone and with all.
+Nothing else in KEMER scores like this. Further words are fields of `train.py`: `--fold 1`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import yaml
+from transformers import set_seed
+
+from kemer.arguments import RunArguments
+from kemer.batches import UtteranceCollator, UtteranceDataset
+from kemer.command_line import parse_arguments
+from kemer.data import Split, load_split
+from kemer.features import build_features
+from kemer.initialisation import build_model, build_processor
+from kemer.paper_compat_passes import (
+    answer_batches,
+    score_distance,
+    score_exact_match,
+    scoring_as_published,
+)
+from kemer.paper_compat_training import KeptEpoch, Weights, keep_best, train_epochs
+from kemer.report import markdown_table
+from kemer.training import UtteranceSampler, inverse_frequency_weights
+
+SWITCHES = {
+    "plain_threshold": "answers no emotion where no probability is above one half",
+    "additive_mask": "adds the padding mask to the attention's scores and excludes nothing",
+    "irregular_steps": "steps while `(i + 1) & 16` is 0, in place of every sixteenth utterance",
+    "short_denominator": "divides exact match by (batches - 1) x 32",
+    "last_batch_distance": "tells the Distance of the last batch alone",
+    "epoch_on_test": "chooses the epoch on the test utterances",
+    "dropout_on": "leaves the meta-attention's dropout on while it scores",
+    "label_hits": "counts each emotion's decision for itself (its inference script)",
+}
+"""What the published script does, by the name of the switch."""
+
+PAGE, NUMBERS, FEATURES = "paper_compat.md", "paper_compat.json", "feature_cache"
+
+
+@dataclass(frozen=True)
+class SwitchedScores:
+    """Both scores under some switches.
+
+    Attributes:
+        switches: their names; none is the honest score.
+        exact_match: as counted; NaN where the switches divide by 0.
+        distance: mean squared error, as counted.
+    """
+
+    switches: tuple[str, ...]
+    exact_match: float
+    distance: float
+
+
+def read_switches(path: Path) -> tuple[Path, tuple[str, ...]]:
+    """Read the YAML file of the comparison.
+
+    Args:
+        path: it holds `training`, a YAML file of `train.py` relative to this one, and `switches`,
+            each with true or false.
+
+    Returns:
+        the file of the training, and the switches that are on.
+
+    Raises:
+        ValueError: if the file or what it holds is wrong.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"`--config` {path} cannot be read as YAML ({error}).") from error
+    if not isinstance(values, dict) or set(values) != {"training", "switches"}:
+        raise ValueError(f"`{path}` must hold `training` and `switches`, and nothing else.")
+    switches = values["switches"]
+    if not isinstance(switches, dict) or not all(isinstance(on, bool) for on in switches.values()):
+        raise ValueError(f"`{path}`: `switches` is {switches!r}; give each switch true or false.")
+    unknown = [name for name in switches if name not in SWITCHES]
+    if unknown:
+        raise ValueError(
+            f"`{path}` has the unknown switch `{unknown[0]}`; allowed are {', '.join(SWITCHES)}."
+        )
+    return path.parent / str(values["training"]), tuple(n for n in SWITCHES if switches.get(n))
+
+
+class Comparison:
+    """A model trained as the script did, and its scores under switches.
+
+    Args:
+        arguments: of the training; encoders that are frozen run once.
+        split: the rows of one fold.
+    """
+
+    def __init__(self, arguments: RunArguments, split: Split) -> None:
+        self.arguments, self.split = arguments, split
+        set_seed(arguments.training.seed)
+        self.model = build_model(arguments.model)
+        if self.model.meta_attention is None:
+            raise ValueError(
+                "the model has no meta-attention, which the switches are about; name "
+                "`speech_encoder` and `text_encoder`, and leave `fusion` as it is."
+            )
+        processor = build_processor(arguments.model)
+        states = build_features(self.model, processor, split=split, arguments=arguments)
+        self.model.to(arguments.training.device)
+        self.collator = UtteranceCollator(processor, speech=True, text=True)
+        self.utterances = {
+            role: UtteranceDataset(
+                rows,
+                text_column=arguments.data.text_column,
+                max_seconds=arguments.data.max_train_seconds if role == "train" else None,
+                hidden_states=states.get(role),
+            )
+            for role, rows in split.rows.items()
+        }
+        self.start = {name: value.clone() for name, value in self.model.state_dict().items()}
+        self.kept: dict[bool, dict[str, KeptEpoch]] = {}
+
+    def score(self, switches: Sequence[str]) -> SwitchedScores:
+        """Return the scores of the test utterances under some switches."""
+        irregular = "irregular_steps" in switches
+        if irregular not in self.kept:
+            self.kept[irregular] = self._train(irregular=irregular)
+        role = "test" if "epoch_on_test" in switches else "validation"
+        self._load(self.kept[irregular][role].weights)
+        with scoring_as_published(
+            self.model,
+            additive_mask="additive_mask" in switches,
+            dropout="dropout_on" in switches,
+            seed=self.arguments.training.seed,
+        ):
+            batches = answer_batches(self.model, self.utterances["test"], self.collator)
+        return SwitchedScores(
+            switches=tuple(switches),
+            exact_match=score_exact_match(batches, switches),
+            distance=score_distance(batches, switches),
+        )
+
+    def _train(self, *, irregular: bool) -> dict[str, KeptEpoch]:
+        """Train from the start; return the best epoch by validation, and by test utterances."""
+        training = self.arguments.training
+        self.model.load_state_dict(self.start)
+        set_seed(training.seed)
+        labels = self.utterances["train"].label_matrix()
+        sampler = UtteranceSampler(
+            seed=training.seed,
+            size=len(labels),
+            weights=inverse_frequency_weights(labels),
+        )
+        epochs = train_epochs(
+            self.model,
+            self.utterances["train"],
+            self.collator,
+            orders=self._orders(sampler),
+            learning_rate=training.learning_rate,
+            irregular=irregular,
+        )
+        scores = {role: self._scorer(role) for role in ("validation", "test")}
+        return keep_best(epochs, self.model, scores)
+
+    def _orders(self, sampler: UtteranceSampler) -> Iterator[list[int]]:
+        for epoch in range(math.ceil(self.arguments.training.num_train_epochs)):
+            sampler.set_epoch(epoch)
+            yield list(sampler)
+
+    def _scorer(self, role: str) -> Callable[[], float]:
+        def score() -> float:
+            self.model.eval()
+            return score_exact_match(
+                answer_batches(self.model, self.utterances[role], self.collator), ()
+            )
+
+        return score
+
+    def _load(self, weights: Weights) -> None:
+        with torch.no_grad():
+            for name, weight in self.model.named_parameters():
+                if name in weights:
+                    weight.copy_(weights[name])
+
+
+def compare(comparison: Comparison, switches: Sequence[str]) -> list[SwitchedScores]:
+    """Return the scores without a switch, with each alone, and with all of them."""
+    sets = [(), *((name,) for name in switches), tuple(switches)]
+    return [comparison.score(one) for one in dict.fromkeys(sets)]
+
+
+def write_page(found: Sequence[SwitchedScores], *, synthetic: bool, utterances: int) -> str:
+    """Return the page.
+
+    Args:
+        found: the honest scores first.
+        synthetic: whether the speech is synthetic.
+        utterances: how many were tested.
+    """
+    honest = found[0]
+    rows = [
+        [
+            _name(one),
+            f"{one.exact_match:.3f}",
+            f"{one.exact_match - honest.exact_match:+.3f}",
+            f"{one.distance:.3f}",
+            f"{one.distance - honest.distance:+.3f}",
+        ]
+        for one in found
+    ]
+    header = ["scored", "exact match", "less honest", "distance", "less honest"]
+    told = "\n".join(f"- `{name}`: {text}." for name, text in SWITCHES.items())
+    kind = ", synthetic speech" if synthetic else ""
+    return (
+        f"# As the published script scored ({utterances} test utterances{kind})\n\n"
+        f"{markdown_table(header, rows)}\n\nThe published script:\n\n{told}\n\n"
+        "Exact match under `label_hits` is no exact match but a share of decisions; under "
+        "`short_denominator` it may exceed 1, and is nan where there is one batch.\n"
+    )
+
+
+def _name(scores: SwitchedScores) -> str:
+    if not scores.switches:
+        return "honestly"
+    return scores.switches[0] if len(scores.switches) == 1 else "all of these"
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line; what it leaves goes to `train.py`'s."""
+    parser = argparse.ArgumentParser(
+        prog="python -m kemer.paper_compat",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("dataset", metavar="DATASET", help="release folder or repository of the Hub")
+    add("--config", type=Path, required=True, metavar="FILE.yaml", help="the switches")
+    add("--output", type=Path, required=True, metavar="DIR", help="folder of page and numbers")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Compare, print the page and write it.
+
+    Raises:
+        SystemExit: 2 with one sentence for what is wrong with settings or data.
+    """
+    told, fields = make_parser().parse_known_args(argv)
+    try:
+        training, switches = read_switches(told.config)
+        flags = ["--config", str(training), "--dataset", told.dataset, *fields]
+        flags += ["--output_dir", str(told.output)]
+        arguments = parse_arguments(flags)
+        if arguments.frozen and arguments.data.feature_cache is None:
+            cache = str(told.output / FEATURES)
+            arguments = parse_arguments([*flags, "--feature_cache", cache])
+        split = load_split(arguments.data, reads_text=True)
+        comparison = Comparison(arguments, split)
+        found = compare(comparison, switches)
+        page = write_page(found, synthetic=split.synthetic, utterances=len(split.rows["test"]))
+        told.output.mkdir(parents=True, exist_ok=True)
+        numbers = [
+            {
+                "switches": one.switches,
+                "exact_match": None if math.isnan(one.exact_match) else one.exact_match,
+                "distance": one.distance,
+            }
+            for one in found
+        ]
+        (told.output / NUMBERS).write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+        (told.output / PAGE).write_text(page, encoding="utf-8")
+    except (ValueError, OSError) as error:
+        if sys.flags.dev_mode:
+            raise
+        print(f"kemer.paper_compat: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    print(page)
+
+
+if __name__ == "__main__":
+    main()

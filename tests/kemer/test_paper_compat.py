@@ -1,0 +1,103 @@
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kemer.command_line import parse_arguments
+from kemer.data import load_split
+from kemer.paper_compat import SWITCHES, Comparison, compare, main, read_switches
+from tests.kemer.release import run_flags
+
+ROOT = Path(__file__).resolve().parents[2]
+SHORT = {
+    "num_train_epochs": 2,
+    "learning_rate": 1e-2,
+    "meta_attention_heads": 3,
+    "freeze_speech_encoder": True,
+    "freeze_text_encoder": True,
+    "use_cpu": True,
+    "disable_tqdm": True,
+}
+
+
+def write_config(folder: Path, bench: Path, **switches: bool) -> Path:
+    encoders = {
+        name: str(bench / name.split("_")[0]) for name in ("speech_encoder", "text_encoder")
+    }
+    (folder / "training.yaml").write_text(yaml.safe_dump({**SHORT, **encoders}))
+    path = folder / "compat.yaml"
+    path.write_text(yaml.safe_dump({"training": "training.yaml", "switches": switches}))
+    return path
+
+
+def test_each_switch_is_told_alone_and_all_of_them(
+    bench: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(tmp_path, bench, **dict.fromkeys(SWITCHES, True))
+    output = tmp_path / "out"
+    main([str(bench / "release"), "--config", str(config), "--output", str(output), "--seed", "3"])
+    found = json.loads((output / "paper_compat.json").read_text())
+    names = [one["switches"] for one in found]
+    assert names == [[], *([name] for name in SWITCHES), list(SWITCHES)]
+    honest, *alone = found[:-1]
+    by_name = {one["switches"][0]: one for one in alone}
+    assert by_name["short_denominator"]["exact_match"] is None  # one batch: divided by 0
+    assert by_name["label_hits"]["exact_match"] > honest["exact_match"]
+    for name in ("plain_threshold", "epoch_on_test", "short_denominator"):
+        one = by_name[name]
+        assert name == "epoch_on_test" or one["distance"] == honest["distance"]
+    for name in ("additive_mask", "dropout_on", "irregular_steps"):
+        assert by_name[name]["distance"] != honest["distance"], name
+    page = (output / "paper_compat.md").read_text()
+    assert page.strip() in capsys.readouterr().out
+    for name in SWITCHES:
+        assert f"| {name} |" in page
+    assert "(4 test utterances)" in page
+
+
+def test_the_epoch_of_the_test_is_at_least_as_good_there(bench: Path, tmp_path: Path) -> None:
+    flags = run_flags(bench, tmp_path, **{**SHORT, "num_train_epochs": 6})
+    arguments = parse_arguments(flags)
+    comparison = Comparison(arguments, load_split(arguments.data, reads_text=True))
+    honest, switched, *_ = compare(comparison, ["epoch_on_test", "plain_threshold"])
+    assert switched.exact_match >= honest.exact_match
+    kept = comparison.kept[False]
+    assert switched.exact_match == kept["test"].score
+    assert list(comparison.kept) == [False]  # nothing was trained twice
+
+
+def test_the_shipped_switches_are_all_there_and_on() -> None:
+    training, switches = read_switches(ROOT / "configs/paper_compat.yaml")
+    assert training.is_file() and switches == tuple(SWITCHES)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("training: a.yaml", "must hold `training` and `switches`"),
+        ("{training: a, switches: {dropout: true}}", "has the unknown switch `dropout`; allowed"),
+        ("{training: a, switches: {dropout_on: 1}}", "give each switch true or false"),
+        ("{", "cannot be read as YAML"),
+    ],
+)
+def test_a_wrong_file_ends_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, message: str
+) -> None:
+    path = tmp_path / "compat.yaml"
+    path.write_text(content)
+    with pytest.raises(SystemExit) as ended:
+        main(["data", "--config", str(path), "--output", str(tmp_path / "out")])
+    assert ended.value.code == 2
+    shown = capsys.readouterr().err
+    assert message in shown and shown.count("\n") == 1
+
+
+def test_a_model_of_one_modality_is_refused(
+    bench: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(tmp_path, bench, dropout_on=True)
+    words = [str(bench / "release"), "--config", str(config), "--output", str(tmp_path / "out")]
+    with pytest.raises(SystemExit):
+        main([*words, "--text_encoder", "none"])
+    assert "no meta-attention" in capsys.readouterr().err
