@@ -219,7 +219,7 @@ def write_page(found: Sequence[SwitchedScores], *, synthetic: bool, utterances: 
         ]
         for one in found
     ]
-    header = ["scored", "exact match", "less honest", "distance", "less honest"]
+    header = ["scored", "exact match", "minus honest", "distance", "minus honest"]
     told = "\n".join(f"- `{name}`: {text}." for name, text in SWITCHES.items())
     kind = ", synthetic speech" if synthetic else ""
     return (
