@@ -98,7 +98,7 @@ def read_switches(path: Path) -> tuple[Path, tuple[str, ...]]:
     return path.parent / str(values["training"]), tuple(n for n in SWITCHES if switches.get(n))
 
 
-class Comparison:
+class SwitchedModel:
     """A model trained as the script did, and its scores under switches.
 
     Args:
@@ -194,10 +194,10 @@ class Comparison:
                     weight.copy_(weights[name])
 
 
-def compare(comparison: Comparison, switches: Sequence[str]) -> list[SwitchedScores]:
+def compare(model: SwitchedModel, switches: Sequence[str]) -> list[SwitchedScores]:
     """Return the scores without a switch, with each alone, and with all of them."""
     sets = [(), *((name,) for name in switches), tuple(switches)]
-    return [comparison.score(one) for one in dict.fromkeys(sets)]
+    return [model.score(one) for one in dict.fromkeys(sets)]
 
 
 def write_page(found: Sequence[SwitchedScores], *, synthetic: bool, utterances: int) -> str:
@@ -267,8 +267,8 @@ def main(argv: list[str] | None = None) -> None:
             cache = str(told.output / FEATURES)
             arguments = parse_arguments([*flags, "--feature_cache", cache])
         split = load_split(arguments.data, reads_text=True)
-        comparison = Comparison(arguments, split)
-        found = compare(comparison, switches)
+        model = SwitchedModel(arguments, split)
+        found = compare(model, switches)
         page = write_page(found, synthetic=split.synthetic, utterances=len(split.rows["test"]))
         told.output.mkdir(parents=True, exist_ok=True)
         numbers = [
