@@ -25,6 +25,7 @@ from transformers.utils import ModelOutput
 
 try:
     from .configuration_kemer import KemerConfig
+    from .decoding_kemer import LabelSetDecoder  # noqa: F401 (the library copies what is named here)
     from .encoders_kemer import (
         encode_text,
         speech_encoder_class,
@@ -42,10 +43,12 @@ try:
         masked_mean,
     )
     from .loading_kemer import read_encoder_config, read_encoder_weights
+    from .pipeline_kemer import CUSTOM_PIPELINES
 except ImportError:
     if __package__:
         raise
     from configuration_kemer import KemerConfig
+    from decoding_kemer import LabelSetDecoder  # noqa: F401
     from encoders_kemer import (
         encode_text,
         speech_encoder_class,
@@ -63,6 +66,7 @@ except ImportError:
         masked_mean,
     )
     from loading_kemer import read_encoder_config, read_encoder_weights
+    from pipeline_kemer import CUSTOM_PIPELINES
 
 VALENCE_AROUSAL_MIDDLE = 3.0
 """Middle of the corpora's scale from 1 to 5: where the head of valence and arousal starts."""
@@ -113,6 +117,7 @@ class KemerModel(PreTrainedModel):
     def __init__(self, config: KemerConfig) -> None:
         super().__init__(config)
         config.check_fusion()
+        config.custom_pipelines = CUSTOM_PIPELINES  # saved, so that `pipeline` finds its code
         speech, text = config.speech_config, config.text_config
         hidden_size = config.hidden_size
         self.speech_encoder = None if speech is None else speech_encoder_class(speech)(speech)
