@@ -32,10 +32,13 @@ from kemer.data_arguments import DataArguments
 from kemer.features import build_features
 from kemer.initialisation import build_model, build_processor
 from kemer.paper_compat_passes import (
+    OF_ANSWERING,
+    BatchAnswers,
     SwitchedScores,
     answer_batches,
+    answer_switched,
+    score_batches,
     score_exact_match,
-    score_model,
 )
 from kemer.paper_compat_run import FinishedRun
 from kemer.paper_compat_training import KeptEpoch, Weights, keep_best, train_epochs
@@ -100,7 +103,7 @@ def read_switches(path: Path) -> tuple[Path, tuple[str, ...]]:
     return path.parent / str(values["training"]), tuple(n for n in SWITCHES if switches.get(n))
 
 
-class Comparison:
+class SwitchedModel:
     """A model trained as the script did, and its scores under switches.
 
     Args:
@@ -135,6 +138,7 @@ class Comparison:
         self.padded = UtteranceDataset(split.rows["test"], text_column=arguments.data.text_column)
         self.start = {name: value.clone() for name, value in self.model.state_dict().items()}
         self.kept: dict[bool, dict[str, KeptEpoch]] = {}
+        self.answers: dict[tuple[bool, str, tuple[str, ...]], list[BatchAnswers]] = {}
 
     def score(self, switches: Sequence[str]) -> SwitchedScores:
         """Return the scores of the test utterances under some switches."""
@@ -142,14 +146,18 @@ class Comparison:
         if irregular not in self.kept:
             self.kept[irregular] = self._train(irregular=irregular)
         role = "test" if "epoch_on_test" in switches else "validation"
-        self._load(self.kept[irregular][role].weights)
-        return score_model(
-            self.model,
-            self.padded if "additive_mask" in switches else self.utterances["test"],
-            collator=self.collator,
-            switches=switches,
-            seed=self.arguments.training.seed,
-        )
+        answering = tuple(name for name in OF_ANSWERING if name in switches)
+        key = (irregular, role, answering)
+        if key not in self.answers:
+            self._load(self.kept[irregular][role].weights)
+            self.answers[key] = answer_switched(
+                self.model,
+                self.padded if "additive_mask" in answering else self.utterances["test"],
+                collator=self.collator,
+                switches=answering,
+                seed=self.arguments.training.seed,
+            )
+        return score_batches(self.answers[key], switches)
 
     def _train(self, *, irregular: bool) -> dict[str, KeptEpoch]:
         """Train from the start; return the best epoch by validation, and by test utterances."""
@@ -203,7 +211,7 @@ def _refuse_unused(data: DataArguments) -> None:
         )
 
 
-def compare(comparison: Comparison | FinishedRun, switches: Sequence[str]) -> list[SwitchedScores]:
+def compare(model: SwitchedModel | FinishedRun, switches: Sequence[str]) -> list[SwitchedScores]:
     """Return the scores without a switch, with each alone, and with all of them.
 
     The last but one are what the script that trained would print: with all but `label_hits`, which
@@ -211,7 +219,7 @@ def compare(comparison: Comparison | FinishedRun, switches: Sequence[str]) -> li
     """
     training_script = tuple(name for name in switches if name != OF_INFERENCE)
     sets = [(), *((name,) for name in switches), training_script, tuple(switches)]
-    return [comparison.score(one) for one in dict.fromkeys(sets)]
+    return [model.score(one) for one in dict.fromkeys(sets)]
 
 
 def write_page(found: Sequence[SwitchedScores], *, about: str, split: Split) -> str:
@@ -269,15 +277,15 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _train(told: argparse.Namespace, fields: list[str], training: Path) -> Comparison:
-    """Return a comparison that trains as the command line says."""
+def _train(told: argparse.Namespace, fields: list[str], training: Path) -> SwitchedModel:
+    """Return a model that is trained as the command line says."""
     flags = ["--config", str(training), "--dataset", told.dataset, *fields]
     flags += ["--output_dir", str(told.output)]
     arguments = parse_arguments(flags)
     if arguments.frozen and arguments.data.feature_cache is None:
         cache = str(told.output / FEATURES)
         arguments = parse_arguments([*flags, "--feature_cache", cache])
-    return Comparison(arguments, load_split(arguments.data, reads_text=True))
+    return SwitchedModel(arguments, load_split(arguments.data, reads_text=True))
 
 
 def _read_run(told: argparse.Namespace, fields: list[str]) -> tuple[FinishedRun, str]:
@@ -320,12 +328,12 @@ def main(argv: list[str] | None = None) -> None:
     try:
         training, switches = read_switches(told.config)
         if told.run is None:
-            comparison, about = _train(told, fields, training), TRAINED
+            model, about = _train(told, fields, training), TRAINED
         else:
             switches = tuple(name for name in switches if name not in OF_TRAINING)
-            comparison, about = _read_run(told, fields)
-        found = compare(comparison, switches)
-        page = write_page(found, about=about, split=comparison.split)
+            model, about = _read_run(told, fields)
+        found = compare(model, switches)
+        page = write_page(found, about=about, split=model.split)
         _write(told.output, page, found)
     except (ValueError, OSError) as error:
         if sys.flags.dev_mode:

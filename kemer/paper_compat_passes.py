@@ -24,6 +24,10 @@ BATCH_SIZE = 32
 """Of the script's evaluation; its denominator knows no other."""
 
 
+OF_ANSWERING = ("additive_mask", "dropout_on")
+"""Switches under which a model answers otherwise; the others count the same answers otherwise."""
+
+
 @dataclass(frozen=True)
 class BatchAnswers:
     """What a model answered to one batch, beside what is right.
@@ -131,21 +135,21 @@ def answer_batches(
     return found
 
 
-def score_model(
+def answer_switched(
     model: KemerModel,
     utterances: UtteranceDataset,
     *,
     collator: UtteranceCollator,
     switches: Sequence[str],
     seed: int,
-) -> SwitchedScores:
-    """Answer utterances as the switches say, and count as they say.
+) -> list[BatchAnswers]:
+    """Answer utterances as the switches say.
 
     Args:
         model: with a meta-attention.
         utterances: under `additive_mask` without stored hidden states, which hold no padding.
         collator: the model's.
-        switches: of `paper_compat`; those that are about training change nothing here.
+        switches: of `paper_compat`; but for `OF_ANSWERING` they change nothing here.
         seed: of the dropout.
 
     Raises:
@@ -161,7 +165,11 @@ def score_model(
     with scoring_as_published(
         model, additive_mask=additive_mask, dropout="dropout_on" in switches, seed=seed
     ):
-        batches = answer_batches(model, utterances, collator)
+        return answer_batches(model, utterances, collator)
+
+
+def score_batches(batches: list[BatchAnswers], switches: Sequence[str]) -> SwitchedScores:
+    """Count answers that were given under the switches."""
     return SwitchedScores(
         switches=tuple(switches),
         exact_match=score_exact_match(batches, switches),

@@ -18,7 +18,13 @@ from kemer.arguments import RunPaths
 from kemer.batches import UtteranceCollator, UtteranceDataset
 from kemer.data import load_split
 from kemer.data_arguments import DataArguments
-from kemer.paper_compat_passes import SwitchedScores, score_model
+from kemer.paper_compat_passes import (
+    OF_ANSWERING,
+    BatchAnswers,
+    SwitchedScores,
+    answer_switched,
+    score_batches,
+)
 from modeling_kemer import KemerModel
 from processing_kemer import KemerProcessor
 
@@ -71,16 +77,20 @@ class FinishedRun:
         processor = KemerProcessor.from_pretrained(paths.model)
         self.collator = UtteranceCollator(processor, speech=True, text=True)
         self.utterances = UtteranceDataset(self.split.rows["test"], text_column=data.text_column)
+        self.answers: dict[tuple[str, ...], list[BatchAnswers]] = {}
 
     def score(self, switches: Sequence[str]) -> SwitchedScores:
         """Return the scores of the test utterances under some switches."""
-        return score_model(
-            self.model,
-            self.utterances,
-            collator=self.collator,
-            switches=switches,
-            seed=self.seed,
-        )
+        answering = tuple(name for name in OF_ANSWERING if name in switches)
+        if answering not in self.answers:
+            self.answers[answering] = answer_switched(
+                self.model,
+                self.utterances,
+                collator=self.collator,
+                switches=answering,
+                seed=self.seed,
+            )
+        return score_batches(self.answers[answering], switches)
 
 
 def _read_data_arguments(told: dict[str, Any], dataset: str) -> DataArguments:

@@ -6,7 +6,7 @@ import yaml
 
 from kemer.command_line import parse_arguments
 from kemer.data import load_split
-from kemer.paper_compat import SWITCHES, Comparison, compare, main, read_switches
+from kemer.paper_compat import SWITCHES, SwitchedModel, compare, main, read_switches
 from tests.kemer.release import run_flags
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,12 +60,12 @@ def test_each_switch_is_told_alone_and_all_of_them(
 def test_the_epoch_of_the_test_is_at_least_as_good_there(bench: Path, tmp_path: Path) -> None:
     flags = run_flags(bench, tmp_path, **{**SHORT, "num_train_epochs": 6})
     arguments = parse_arguments(flags)
-    comparison = Comparison(arguments, load_split(arguments.data, reads_text=True))
-    honest, switched, *_ = compare(comparison, ["epoch_on_test", "plain_threshold"])
+    model = SwitchedModel(arguments, load_split(arguments.data, reads_text=True))
+    honest, switched, *_ = compare(model, ["epoch_on_test", "plain_threshold"])
     assert switched.exact_match >= honest.exact_match
-    kept = comparison.kept[False]
+    kept = model.kept[False]
     assert switched.exact_match == kept["test"].score
-    assert list(comparison.kept) == [False]  # nothing was trained twice
+    assert list(model.kept) == [False]  # nothing was trained twice
 
 
 def test_what_encoders_leave_at_padding_is_read_with_or_without_a_cache(
@@ -77,8 +77,8 @@ def test_what_encoders_leave_at_padding_is_read_with_or_without_a_cache(
     found = []
     for cache in ({}, stored):
         arguments = parse_arguments(run_flags(bench, tmp_path, **settings, **cache))
-        comparison = Comparison(arguments, load_split(arguments.data, reads_text=True))
-        found.append([one.distance for one in compare(comparison, ["additive_mask"])])
+        model = SwitchedModel(arguments, load_split(arguments.data, reads_text=True))
+        found.append([one.distance for one in compare(model, ["additive_mask"])])
     assert found[0] == pytest.approx(found[1], abs=1e-5)
     assert abs(found[0][0] - found[0][1]) > 1e-3
 

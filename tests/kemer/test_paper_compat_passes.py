@@ -9,9 +9,9 @@ from kemer.paper_compat_passes import (
     BATCH_SIZE,
     BatchAnswers,
     answer_batches,
+    answer_switched,
     score_distance,
     score_exact_match,
-    score_model,
     scoring_as_published,
 )
 from tests import tiny
@@ -135,7 +135,7 @@ def test_hidden_states_without_padding_are_refused_where_padding_is_read(
     trainer = make_trainer(bench, tmp_path)
     rows, settings = trainer.train_dataset, {"collator": trainer.data_collator, "seed": 0}
     rows.hidden_states = {"speech": [torch.zeros(3, 24)] * len(rows)}
-    found = score_model(trainer.model, rows, switches=("label_hits",), **settings)
-    assert found.switches == ("label_hits",) and 0 < found.exact_match < 1
+    found = answer_switched(trainer.model, rows, switches=("dropout_on",), **settings)
+    assert [len(batch.labels) for batch in found] == [len(rows)]
     with pytest.raises(ValueError, match="`additive_mask` reads what the encoders leave"):
-        score_model(trainer.model, rows, switches=("additive_mask",), **settings)
+        answer_switched(trainer.model, rows, switches=("additive_mask",), **settings)

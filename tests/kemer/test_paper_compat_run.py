@@ -23,6 +23,7 @@ def test_the_switches_change_what_they_say(bench: Path, finished_run: Path) -> N
         assert abs(run.score((name,)).distance - honest.distance) > 1e-5, name
     assert run.score(("label_hits",)).exact_match > honest.exact_match
     assert run.score(()) == honest
+    assert list(run.answers) == [(), ("additive_mask",), ("dropout_on",)]  # none was given twice
 
 
 @pytest.mark.parametrize(
