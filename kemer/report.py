@@ -1,4 +1,4 @@
-"""A run's report: one page of scores with two figures, made from its predictions.
+"""A run's report: one page of scores with its figures, made from its predictions.
 
 Stands last in the pipeline: `scoring` computes what it shows, `figures` draws what it embeds.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from configuration_kemer import EMOTIONS
+from kemer.calibration import calibration_table
 from kemer.figures import (
     confusion_counts,
     draw_confusion,
@@ -18,9 +19,11 @@ from kemer.figures import (
     number,
     save_figure,
 )
+from kemer.reliability_figure import draw_reliability
 from kemer.scoring import constant_answer, read_predictions, score, session_table
 
 CONFUSION_FILE = "confusion.png"
+RELIABILITY_FILE = "reliability.png"
 VALENCE_AROUSAL_FILE = "valence_arousal.png"
 REPORT_FILE = "report.md"
 SYNTHETIC_NOTE = (
@@ -146,6 +149,35 @@ def emotions_section(predictions: pd.DataFrame, scores: dict[str, float]) -> str
     )
 
 
+def probabilities_section(calibration: pd.DataFrame, utterances: int) -> str:
+    """Writes the table of the probabilities' calibration and embeds the reliability curves.
+
+    Args:
+        calibration: of `calibration.calibration_table`.
+        utterances: how many there are.
+
+    Returns:
+        The section in Markdown.
+    """
+    rows = [
+        [
+            line.Index,
+            f"{line.references / utterances:.3f}",
+            number(line.brier),
+            number(line.brier_constant),
+            number(line.ece),
+        ]
+        for line in calibration.itertuples()
+    ]
+    header = ["emotion", "share", "Brier score", "Brier score of the share", "ECE"]
+    return (
+        f"## Probabilities\n\n{markdown_table(header, rows)}\n\n"
+        "The Brier score is the mean squared distance of probability and truth; the share itself, "
+        "said of every utterance, has that of the column after it. ECE is the expected calibration "
+        f"error in ten bins. Less is better.\n\n![Reliability curves]({RELIABILITY_FILE})"
+    )
+
+
 def sessions_section(predictions: pd.DataFrame) -> str:
     """Writes the exact match of every session.
 
@@ -174,13 +206,13 @@ def write_report(
     synthetic: bool,
     constant_chosen_on: Sequence[Sequence[int]] | None = None,
 ) -> Path:
-    """Writes `report.md`, `confusion.png` and `valence_arousal.png`.
+    """Writes `report.md`, `confusion.png`, `reliability.png` and `valence_arousal.png`.
 
     Args:
         predictions: the table of a run, or the path of its `predictions.parquet`.
         output_dir: the folder to write to; it is made where it is not there.
-        title: what the run is called, on the page and on both figures.
-        synthetic: whether the speech is synthetic; the page and both figures then say so.
+        title: what the run is called, on the page and on the figures.
+        synthetic: whether the speech is synthetic; the page and the figures then say so.
         constant_chosen_on: (items, 7) the label sets whose majority is the constant answer shown,
             such as those of the training sessions; None takes the references themselves.
 
@@ -200,11 +232,14 @@ def write_report(
     save_figure(
         draw_valence_arousal(predictions, scores, title=shown), folder / VALENCE_AROUSAL_FILE
     )
+    calibration = calibration_table(predictions)
+    save_figure(draw_reliability(predictions, calibration, title=shown), folder / RELIABILITY_FILE)
     sections = [
         f"# {shown}",
         *([SYNTHETIC_NOTE] if synthetic else []),
         scores_section(predictions, scores, constant_chosen_on=constant_chosen_on),
         emotions_section(predictions, scores),
+        probabilities_section(calibration, len(predictions)),
         f"## Valence and arousal\n\n![Predicted against reference]({VALENCE_AROUSAL_FILE})",
         sessions_section(predictions),
     ]

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 import torch
+from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file
 from transformers import set_seed
 
@@ -32,6 +33,21 @@ def test_the_settings_reach_the_model(bench: Path) -> None:
     assert model.config.meta_attention_heads == 3
     assert model.config.meta_attention_dropout == 0.25
     assert model.config.valence_arousal_loss_weight == 0.5
+    assert model.config.fusion == "meta_attention" and model.config.modality_dropout == 0.0
+    late = build_model(arguments(bench, fusion="late", modality_dropout=0.2)).config
+    assert late.fusion == "late" and late.modality_dropout == 0.2
+
+
+def test_low_rank_updates_are_added_where_they_are_asked_for(bench: Path) -> None:
+    names = [name for name, _ in build_model(arguments(bench)).named_parameters()]
+    assert not any("lora_" in name for name in names)
+    settings = {"lora_rank": 3, "lora_alpha": 6.0, "lora_dropout": 0.2}
+    model = build_model(arguments(bench, **settings, freeze_text_encoder=True))
+    layers = [layer for layer in model.modules() if isinstance(layer, LoraLayer)]
+    assert layers and all(layer.r["default"] == 3 for layer in layers)
+    assert all(layer.scaling["default"] == 2.0 for layer in layers)
+    assert all(layer.lora_dropout["default"].p == 0.2 for layer in layers)
+    assert not any(isinstance(layer, LoraLayer) for layer in model.text_encoder.modules())
 
 
 @pytest.mark.parametrize("missing", ["speech_encoder", "text_encoder"])

@@ -23,7 +23,7 @@ def write(tmp_path: Path, table: pd.DataFrame, *, synthetic: bool = False) -> st
 
 def test_the_pictures_are_there_and_are_embedded(tmp_path):
     page = write(tmp_path, make_predictions())
-    for name in ("confusion.png", "valence_arousal.png"):
+    for name in ("confusion.png", "reliability.png", "valence_arousal.png"):
         assert f"]({name})" in page
         pixels = matplotlib.image.imread(tmp_path / "report" / name)
         height, width = pixels.shape[:2]
@@ -46,6 +46,16 @@ def test_the_page_shows_the_scores(tmp_path):
     assert "| kemdy20, session 1 | 3 | 0.667 |" in lines
     assert "| kemdy20, session 2 | 2 | 0.500 |" in lines
     assert "No interval is given for one run" in page
+
+
+def test_the_probabilities_are_told_beside_the_share(tmp_path):
+    lines = write(tmp_path, make_predictions()).splitlines()
+    # Sad is in 4 of 5 references; said with .9 in 3 of them, with 0 in one of them and the other.
+    brier = (3 * 0.1**2 + 1) / 5
+    ece = (3 * 0.1 + 1 * 1) / 5
+    assert f"| sad | 0.800 | {brier:.3f} | {0.8 * 0.2:.3f} | 0.260 |" in lines
+    assert ece == pytest.approx(0.26)
+    assert "| fear | 0.000 | 0.000 | 0.000 | 0.000 |" in lines
 
 
 def test_the_majority_answer_may_be_the_training_sessions(tmp_path):
@@ -71,7 +81,7 @@ def test_corpora_are_shown_apart_and_then_together(tmp_path):
     assert "| kemdy19, session 1 | 2 | 0.500 |" in lines
 
 
-def test_synthetic_speech_is_named_on_the_page_and_on_both_figures(tmp_path, monkeypatch):
+def test_synthetic_speech_is_named_on_the_page_and_on_every_figure(tmp_path, monkeypatch):
     titles = []
     save = report.save_figure
     monkeypatch.setattr(
@@ -81,7 +91,7 @@ def test_synthetic_speech_is_named_on_the_page_and_on_both_figures(tmp_path, mon
     assert page.startswith("# Run 7 (synthetic speech)\n\n**Synthetic speech.**")
     real = write(tmp_path, make_predictions())
     assert "ynthetic" not in real
-    assert titles == ["Run 7 (synthetic speech)"] * 2 + ["Run 7"] * 2
+    assert titles == ["Run 7 (synthetic speech)"] * 3 + ["Run 7"] * 3
 
 
 def test_undefined_scores_are_words(tmp_path):
@@ -96,7 +106,7 @@ def test_predictions_may_be_a_file(tmp_path):
     make_predictions().to_parquet(path)
     report.write_report(path, tmp_path / "a", title="Run 7", synthetic=False)
     report.write_report(make_predictions(), tmp_path / "b", title="Run 7", synthetic=False)
-    for name in ("report.md", "confusion.png", "valence_arousal.png"):
+    for name in ("report.md", "confusion.png", "reliability.png", "valence_arousal.png"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 

@@ -172,6 +172,14 @@ def test_the_settings_choose_the_rows(bench: Path, tmp_path: Path, sampler: str)
     assert ungrouped._get_train_sampler().seed == 3
 
 
+def test_only_training_utterances_have_soft_labels(bench: Path, tmp_path: Path) -> None:
+    trainer = make_trainer(bench, tmp_path, soft_labels=True)
+    for dataset, soft in ((trainer.train_dataset, True), (trainer.eval_dataset, False)):
+        labels = np.array([dataset[index]["labels"] for index in range(len(dataset))])
+        assert ((labels > 0) & (labels < 1)).any() == soft
+    trainer.train()  # the loss takes them
+
+
 def test_only_training_utterances_are_cut(bench: Path, tmp_path: Path) -> None:
     trainer = make_trainer(bench, tmp_path, max_train_seconds=0.11)
     assert trainer.train_dataset.max_seconds == 0.11
