@@ -69,7 +69,7 @@ class FeatureStore:
         Raises:
             ValueError: if a shard is damaged.
         """
-        found = {path for path in self.folder.glob(f"*{_SUFFIX}") if path.name[0] != "."}
+        found = set(self.folder.glob(f"*{_SUFFIX}"))
         for shard in sorted(found - self._listed):
             with _naming_damage(shard), safe_open(shard, framework="pt") as opened:
                 keys = opened.get_tensor("keys").numpy()
