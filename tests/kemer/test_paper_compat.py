@@ -68,6 +68,19 @@ def test_the_epoch_of_the_test_is_at_least_as_good_there(bench: Path, tmp_path: 
     assert list(model.kept) == [False]  # nothing was trained twice
 
 
+def test_the_script_chooses_its_epoch_by_the_number_that_it_prints(
+    bench: Path, tmp_path: Path
+) -> None:
+    arguments = parse_arguments(run_flags(bench, tmp_path, **{**SHORT, "num_train_epochs": 6}))
+    model = SwitchedModel(arguments, load_split(arguments.data, reads_text=True))
+    both = model.score(("plain_threshold", "epoch_on_test"))
+    assert both.exact_match == model.kept[False]["test, plain threshold"].score
+    model.score(("plain_threshold",))
+    model.score(("epoch_on_test",))
+    chosen_by = [choice for _, choice, _ in model.answers]
+    assert chosen_by == ["test, plain threshold", "validation", "test"]
+
+
 def test_what_encoders_leave_at_padding_is_read_with_or_without_a_cache(
     bench: Path, tmp_path: Path
 ) -> None:
