@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from kemer.command_line import parse_arguments
@@ -79,6 +80,12 @@ def test_the_script_chooses_its_epoch_by_the_number_that_it_prints(
     model.score(("epoch_on_test",))
     chosen_by = [choice for _, choice, _ in model.answers]
     assert chosen_by == ["test, plain threshold", "validation", "test"]
+
+    with torch.no_grad():  # neutral is the likeliest of seven unlikely emotions
+        model.model.emotion_head.weight.zero_()
+        model.model.emotion_head.bias.fill_(-9).index_fill_(0, torch.tensor([3]), -1.0)
+    scores = model._score_epoch()
+    assert scores["test"] == 2 / 4 and scores["test, plain threshold"] == 0
 
 
 def test_what_encoders_leave_at_padding_is_read_with_or_without_a_cache(
