@@ -6,6 +6,9 @@ The script of Koh, Joo and Jung scored in ways that raise or lower exact match a
 a switch here. The model is trained as the script did, once for each way to step, and answered once
 for each way to answer; the page gives both scores with no switch, with each alone and with all.
 Nothing else in KEMER scores like this. Further words are fields of `train.py`: `--fold 1`.
+
+`--run FOLDER` trains nothing and scores what a finished run of `train.py` answers, under the
+switches that are not about training.
 """
 
 from __future__ import annotations
@@ -14,8 +17,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -26,14 +28,19 @@ from kemer.arguments import RunArguments
 from kemer.batches import UtteranceCollator, UtteranceDataset
 from kemer.command_line import parse_arguments
 from kemer.data import Split, load_split
+from kemer.data_arguments import DataArguments
 from kemer.features import build_features
 from kemer.initialisation import build_model, build_processor
 from kemer.paper_compat_passes import (
+    OF_ANSWERING,
+    BatchAnswers,
+    SwitchedScores,
     answer_batches,
-    score_distance,
+    answer_switched,
+    score_batches,
     score_exact_match,
-    scoring_as_published,
 )
+from kemer.paper_compat_run import FinishedRun
 from kemer.paper_compat_training import KeptEpoch, Weights, keep_best, train_epochs
 from kemer.report import markdown_table
 from kemer.training import UtteranceSampler, inverse_frequency_weights
@@ -44,28 +51,26 @@ SWITCHES = {
     "irregular_steps": "steps while `(i + 1) & 16` is 0, in place of every sixteenth utterance",
     "short_denominator": "divides exact match by (batches - 1) x 32",
     "last_batch_distance": "tells the Distance of the last batch alone",
-    "epoch_on_test": "chooses the epoch on the test utterances",
+    "epoch_on_test": "chooses the epoch on the test utterances (by its threshold where that is on)",
     "dropout_on": "leaves the meta-attention's dropout on while it scores",
     "label_hits": "counts each emotion's decision for itself (its inference script)",
 }
 """What the published script does, by the name of the switch."""
 
+OF_TRAINING = ("irregular_steps", "epoch_on_test")
+"""Switches under which another model is trained or kept."""
+
+OF_INFERENCE = "label_hits"
+"""The switch of another script than the one that printed exact match."""
+
+TRAINED = (
+    "Each model was trained as the script did: one utterance at a time drawn by inverse frequency, "
+    "steps of 16 with AdamW at a constant rate in float32, and the epoch of the best exact match "
+    "kept. Encoders, data, learning rate, epochs and seed are the training file's; its batch size, "
+    "sampler, schedule, precision and choice of epoch are not used."
+)
+
 PAGE, NUMBERS, FEATURES = "paper_compat.md", "paper_compat.json", "feature_cache"
-
-
-@dataclass(frozen=True)
-class SwitchedScores:
-    """Both scores under some switches.
-
-    Attributes:
-        switches: their names; none is the honest score.
-        exact_match: as counted; NaN where the switches divide by 0.
-        distance: mean squared error, as counted.
-    """
-
-    switches: tuple[str, ...]
-    exact_match: float
-    distance: float
 
 
 def read_switches(path: Path) -> tuple[Path, tuple[str, ...]]:
@@ -115,6 +120,7 @@ class SwitchedModel:
                 "the model has no meta-attention, which the switches are about; name "
                 "`speech_encoder` and `text_encoder`, and leave `fusion` as it is."
             )
+        _refuse_unused(arguments.data)
         processor = build_processor(arguments.model)
         states = build_features(self.model, processor, split=split, arguments=arguments)
         self.model.to(arguments.training.device)
@@ -128,28 +134,30 @@ class SwitchedModel:
             )
             for role, rows in split.rows.items()
         }
+        # Encoded batch by batch: stored hidden states end where an utterance ends.
+        self.padded = UtteranceDataset(split.rows["test"], text_column=arguments.data.text_column)
         self.start = {name: value.clone() for name, value in self.model.state_dict().items()}
         self.kept: dict[bool, dict[str, KeptEpoch]] = {}
+        self.answers: dict[tuple[bool, str, tuple[str, ...]], list[BatchAnswers]] = {}
 
     def score(self, switches: Sequence[str]) -> SwitchedScores:
         """Return the scores of the test utterances under some switches."""
         irregular = "irregular_steps" in switches
         if irregular not in self.kept:
             self.kept[irregular] = self._train(irregular=irregular)
-        role = "test" if "epoch_on_test" in switches else "validation"
-        self._load(self.kept[irregular][role].weights)
-        with scoring_as_published(
-            self.model,
-            additive_mask="additive_mask" in switches,
-            dropout="dropout_on" in switches,
-            seed=self.arguments.training.seed,
-        ):
-            batches = answer_batches(self.model, self.utterances["test"], self.collator)
-        return SwitchedScores(
-            switches=tuple(switches),
-            exact_match=score_exact_match(batches, switches),
-            distance=score_distance(batches, switches),
-        )
+        choice = _choice(switches)
+        answering = tuple(name for name in OF_ANSWERING if name in switches)
+        key = (irregular, choice, answering)
+        if key not in self.answers:
+            self._load(self.kept[irregular][choice].weights)
+            self.answers[key] = answer_switched(
+                self.model,
+                self.padded if "additive_mask" in answering else self.utterances["test"],
+                collator=self.collator,
+                switches=answering,
+                seed=self.arguments.training.seed,
+            )
+        return score_batches(self.answers[key], switches)
 
     def _train(self, *, irregular: bool) -> dict[str, KeptEpoch]:
         """Train from the start; return the best epoch by validation, and by test utterances."""
@@ -170,22 +178,25 @@ class SwitchedModel:
             learning_rate=training.learning_rate,
             irregular=irregular,
         )
-        scores = {role: self._scorer(role) for role in ("validation", "test")}
-        return keep_best(epochs, self.model, scores)
+        return keep_best(epochs, self.model, self._score_epoch)
 
     def _orders(self, sampler: UtteranceSampler) -> Iterator[list[int]]:
         for epoch in range(math.ceil(self.arguments.training.num_train_epochs)):
             sampler.set_epoch(epoch)
             yield list(sampler)
 
-    def _scorer(self, role: str) -> Callable[[], float]:
-        def score() -> float:
-            self.model.eval()
-            return score_exact_match(
-                answer_batches(self.model, self.utterances[role], self.collator), ()
-            )
-
-        return score
+    def _score_epoch(self) -> dict[str, float]:
+        """Return exact match by what may choose the epoch, as `_choice` names it."""
+        self.model.eval()
+        batches = {
+            role: answer_batches(self.model, self.utterances[role], self.collator)
+            for role in ("validation", "test")
+        }
+        return {
+            "validation": score_exact_match(batches["validation"], ()),
+            "test": score_exact_match(batches["test"], ()),
+            "test, plain threshold": score_exact_match(batches["test"], ("plain_threshold",)),
+        }
 
     def _load(self, weights: Weights) -> None:
         with torch.no_grad():
@@ -194,24 +205,47 @@ class SwitchedModel:
                     weight.copy_(weights[name])
 
 
-def compare(model: SwitchedModel, switches: Sequence[str]) -> list[SwitchedScores]:
-    """Return the scores without a switch, with each alone, and with all of them."""
-    sets = [(), *((name,) for name in switches), tuple(switches)]
+def _choice(switches: Sequence[str]) -> str:
+    """Return what chooses the epoch: honest exact match, or what the script took for it."""
+    if "epoch_on_test" not in switches:
+        return "validation"
+    # The script chose by the number that it printed, so that both have to decide alike.
+    return "test, plain threshold" if "plain_threshold" in switches else "test"
+
+
+def _refuse_unused(data: DataArguments) -> None:
+    """Refuse what would change the training rows, which are read here as the script read them."""
+    unused = list(data.redrawn.values()) + ["soft_labels"] * data.soft_labels
+    if unused:
+        raise ValueError(
+            f"`{unused[0]}` is set, which the published script knew nothing of; leave it out here."
+        )
+
+
+def compare(model: SwitchedModel | FinishedRun, switches: Sequence[str]) -> list[SwitchedScores]:
+    """Return the scores without a switch, with each alone, and with all of them.
+
+    The last but one are what the script that trained would print: with all but `label_hits`, which
+    is another script's and makes a share of decisions of exact match.
+    """
+    training_script = tuple(name for name in switches if name != OF_INFERENCE)
+    sets = [(), *((name,) for name in switches), training_script, tuple(switches)]
     return [model.score(one) for one in dict.fromkeys(sets)]
 
 
-def write_page(found: Sequence[SwitchedScores], *, synthetic: bool, utterances: int) -> str:
+def write_page(found: Sequence[SwitchedScores], *, about: str, split: Split) -> str:
     """Return the page.
 
     Args:
-        found: the honest scores first.
-        synthetic: whether the speech is synthetic.
-        utterances: how many were tested.
+        found: the honest scores first, those with all switches last.
+        about: which model was scored.
+        split: what it was scored on.
     """
+    utterances = len(split.rows["test"])
     honest = found[0]
     rows = [
         [
-            _name(one),
+            _name(one, found[-1]),
             f"{one.exact_match:.3f}",
             f"{one.exact_match - honest.exact_match:+.3f}",
             f"{one.distance:.3f}",
@@ -220,20 +254,22 @@ def write_page(found: Sequence[SwitchedScores], *, synthetic: bool, utterances: 
         for one in found
     ]
     header = ["scored", "exact match", "minus honest", "distance", "minus honest"]
-    told = "\n".join(f"- `{name}`: {text}." for name, text in SWITCHES.items())
-    kind = ", synthetic speech" if synthetic else ""
+    told = "\n".join(f"- `{name}`: {SWITCHES[name]}." for name in found[-1].switches)
+    kind = ", synthetic speech" if split.synthetic else ""
     return (
         f"# As the published script scored ({utterances} test utterances{kind})\n\n"
-        f"{markdown_table(header, rows)}\n\nThe published script:\n\n{told}\n\n"
+        f"{markdown_table(header, rows)}\n\nThe published script:\n\n{told}\n\n{about}\n\n"
         "Exact match under `label_hits` is no exact match but a share of decisions; under "
         "`short_denominator` it may exceed 1, and is nan where there is one batch.\n"
     )
 
 
-def _name(scores: SwitchedScores) -> str:
+def _name(scores: SwitchedScores, last: SwitchedScores) -> str:
     if not scores.switches:
         return "honestly"
-    return scores.switches[0] if len(scores.switches) == 1 else "all of these"
+    if len(scores.switches) == 1:
+        return scores.switches[0]
+    return "all of these" if scores is last else f"all but {OF_INFERENCE}"
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -248,7 +284,49 @@ def make_parser() -> argparse.ArgumentParser:
     add("dataset", metavar="DATASET", help="release folder or repository of the Hub")
     add("--config", type=Path, required=True, metavar="FILE.yaml", help="the switches")
     add("--output", type=Path, required=True, metavar="DIR", help="folder of page and numbers")
+    add("--run", type=Path, metavar="DIR", help="a finished run to score, in place of training")
     return parser
+
+
+def _train(told: argparse.Namespace, fields: list[str], training: Path) -> SwitchedModel:
+    """Return a model that is trained as the command line says."""
+    flags = ["--config", str(training), "--dataset", told.dataset, *fields]
+    flags += ["--output_dir", str(told.output)]
+    arguments = parse_arguments(flags)
+    if arguments.frozen and arguments.data.feature_cache is None:
+        cache = str(told.output / FEATURES)
+        arguments = parse_arguments([*flags, "--feature_cache", cache])
+    return SwitchedModel(arguments, load_split(arguments.data, reads_text=True))
+
+
+def _read_run(told: argparse.Namespace, fields: list[str]) -> tuple[FinishedRun, str]:
+    """Return the finished run that the command line names, and what the page says of it."""
+    if fields:
+        raise ValueError(
+            f"`{fields[0]}` was given with `--run`, which trains nothing and takes every setting "
+            "from the run; leave it out."
+        )
+    run = FinishedRun(told.run, told.dataset)
+    place = "/".join(told.run.resolve().parts[-2:])
+    left_out = ", ".join(f"`{name}`" for name in OF_TRAINING)
+    return run, (
+        f"The model is that of a finished run, `{place}`, whose `metrics.json` says exact match "
+        f"{run.exact_match:.3f}. What is about training is left out ({left_out})."
+    )
+
+
+def _write(folder: Path, page: str, found: Sequence[SwitchedScores]) -> None:
+    numbers = [
+        {
+            "switches": one.switches,
+            "exact_match": None if math.isnan(one.exact_match) else one.exact_match,
+            "distance": one.distance,
+        }
+        for one in found
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / NUMBERS).write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+    (folder / PAGE).write_text(page, encoding="utf-8")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -260,27 +338,14 @@ def main(argv: list[str] | None = None) -> None:
     told, fields = make_parser().parse_known_args(argv)
     try:
         training, switches = read_switches(told.config)
-        flags = ["--config", str(training), "--dataset", told.dataset, *fields]
-        flags += ["--output_dir", str(told.output)]
-        arguments = parse_arguments(flags)
-        if arguments.frozen and arguments.data.feature_cache is None:
-            cache = str(told.output / FEATURES)
-            arguments = parse_arguments([*flags, "--feature_cache", cache])
-        split = load_split(arguments.data, reads_text=True)
-        model = SwitchedModel(arguments, split)
+        if told.run is None:
+            model, about = _train(told, fields, training), TRAINED
+        else:
+            switches = tuple(name for name in switches if name not in OF_TRAINING)
+            model, about = _read_run(told, fields)
         found = compare(model, switches)
-        page = write_page(found, synthetic=split.synthetic, utterances=len(split.rows["test"]))
-        told.output.mkdir(parents=True, exist_ok=True)
-        numbers = [
-            {
-                "switches": one.switches,
-                "exact_match": None if math.isnan(one.exact_match) else one.exact_match,
-                "distance": one.distance,
-            }
-            for one in found
-        ]
-        (told.output / NUMBERS).write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
-        (told.output / PAGE).write_text(page, encoding="utf-8")
+        page = write_page(found, about=about, split=model.split)
+        _write(told.output, page, found)
     except (ValueError, OSError) as error:
         if sys.flags.dev_mode:
             raise

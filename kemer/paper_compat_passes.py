@@ -1,11 +1,12 @@
 """Answers and scores as the published script gave them, each of its slips a switch of its own.
 
-For `paper_compat` alone; runs of ours are scored by `evaluation` and `scoring`.
+For `paper_compat` and `paper_compat_run` alone; runs of ours are scored by `evaluation` and
+`scoring`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +14,18 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from decoding_kemer import decode_emotions
-from kemer.batches import UtteranceCollator
+from kemer.batches import UtteranceCollator, UtteranceDataset
 from modeling_kemer import KemerModel
 
 BATCH_SIZE = 32
 """Of the script's evaluation; its denominator knows no other."""
+
+
+OF_ANSWERING = ("additive_mask", "dropout_on")
+"""Switches under which a model answers otherwise; the others count the same answers otherwise."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,21 @@ class BatchAnswers:
     labels: np.ndarray
     ratings: np.ndarray
     true_ratings: np.ndarray
+
+
+@dataclass(frozen=True)
+class SwitchedScores:
+    """Both scores under some switches.
+
+    Attributes:
+        switches: their names; none is the honest score.
+        exact_match: as counted; NaN where the switches divide by 0.
+        distance: mean squared error, as counted.
+    """
+
+    switches: tuple[str, ...]
+    exact_match: float
+    distance: float
 
 
 class AdditiveMaskAttention(nn.Module):
@@ -80,23 +100,23 @@ def scoring_as_published(
         seed: of the dropout.
     """
     model.eval()
-    attention, state = model.meta_attention, torch.random.get_rng_state()
-    if dropout:
-        torch.manual_seed(seed)
-        attention.train()
+    attention = model.meta_attention
     if additive_mask:
         model.meta_attention = AdditiveMaskAttention(attention)
     try:
-        yield
+        with torch.random.fork_rng():  # every device's
+            if dropout:
+                torch.manual_seed(seed)
+                attention.train()
+            yield
     finally:
         model.meta_attention = attention
         model.eval()
-        torch.random.set_rng_state(state)
 
 
 @torch.no_grad()
 def answer_batches(
-    model: KemerModel, utterances: Dataset, collator: UtteranceCollator
+    model: KemerModel, utterances: UtteranceDataset, collator: UtteranceCollator
 ) -> list[BatchAnswers]:
     """Answer utterances in batches of 32, in their order, in the state that the model is in."""
     loader = DataLoader(utterances, batch_size=BATCH_SIZE, collate_fn=collator)
@@ -113,6 +133,48 @@ def answer_batches(
             )
         )
     return found
+
+
+def answer_switched(
+    model: KemerModel,
+    utterances: UtteranceDataset,
+    *,
+    collator: UtteranceCollator,
+    switches: Sequence[str],
+    seed: int,
+) -> list[BatchAnswers]:
+    """Answer utterances as the switches say.
+
+    Args:
+        model: with a meta-attention.
+        utterances: under `additive_mask` without stored hidden states, which hold no padding.
+        collator: the model's.
+        switches: of `paper_compat`; but for `OF_ANSWERING` they change nothing here.
+        seed: of the dropout.
+
+    Raises:
+        ValueError: if padding would be read where none is stored.
+    """
+    additive_mask = "additive_mask" in switches
+    if additive_mask and utterances.hidden_states:
+        # The model puts zeros there; the script read what the encoders leave at padding.
+        raise ValueError(
+            "`additive_mask` reads what the encoders leave at padding, and stored hidden states "
+            "have none; give the utterances without `hidden_states`."
+        )
+    with scoring_as_published(
+        model, additive_mask=additive_mask, dropout="dropout_on" in switches, seed=seed
+    ):
+        return answer_batches(model, utterances, collator)
+
+
+def score_batches(batches: list[BatchAnswers], switches: Sequence[str]) -> SwitchedScores:
+    """Count answers that were given under the switches."""
+    return SwitchedScores(
+        switches=tuple(switches),
+        exact_match=score_exact_match(batches, switches),
+        distance=score_distance(batches, switches),
+    )
 
 
 def score_exact_match(batches: list[BatchAnswers], switches: Collection[str]) -> float:

@@ -96,24 +96,23 @@ def train_epochs(
 
 
 def keep_best(
-    epochs: Iterable[int], model: KemerModel, scores: dict[str, Callable[[], float]]
+    epochs: Iterable[int], model: KemerModel, score: Callable[[], dict[str, float]]
 ) -> dict[str, KeptEpoch]:
-    """Keep, for each score, the weights of the epoch in which it was highest, the first of equals.
+    """Keep, for each way to choose, the weights of the best epoch, the first of equals.
 
     Args:
         epochs: of `train_epochs`.
         model: that is trained.
-        scores: by the role that chooses, what the model scores now.
+        score: by way to choose, what the model scores now.
 
     Returns:
-        by role, the best epoch.
+        by way to choose, the best epoch.
     """
     best: dict[str, KeptEpoch] = {}
     for epoch in epochs:
-        for role, score in scores.items():
-            value = score()
-            if role not in best or value > best[role].score:
-                best[role] = KeptEpoch(value, epoch, trained_weights(model))
+        for choice, value in score().items():
+            if choice not in best or value > best[choice].score:
+                best[choice] = KeptEpoch(value, epoch, trained_weights(model))
     return best
 
 

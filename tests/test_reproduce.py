@@ -39,6 +39,7 @@ def test_every_command_is_taken_by_its_program() -> None:
             make_parser(flags[0]).parse_args(flags)
         elif module == "kemer.paper_compat":
             told, fields = make_compat_parser().parse_known_args(flags)
+            assert told.run is None or fields == []
             training, _ = read_switches(ROOT / told.config)
             parse_arguments(
                 ["--config", str(training), "--dataset", "x", "--use_cpu", "true", *fields]
@@ -115,3 +116,9 @@ def test_disk_follows_from_the_numbers_of_weights() -> None:
     cache = 50 * 768 * 2 * 3600 / 1e9  # frames a second, size, bytes in half precision
     assert f"{cache:.2f} GB an hour" in PROSE and f"{HOURS * cache:.1f} GB for KEMDy20" in PROSE
     assert f"at most {2 * 3 * sizes[2]:.1f} GB" in PROSE  # weights and Adam's two moments, twice
+
+
+def test_the_passes_as_the_script_trained_are_counted() -> None:
+    passes = 2 * EPOCHS * TRAIN * LINES
+    assert f"make {passes:,.0f} passes" in PROSE
+    assert f"{passes * 0.005 / 60:.0f} minutes for each 5 ms" in PROSE

@@ -9,6 +9,7 @@ from kemer.paper_compat_passes import (
     BATCH_SIZE,
     BatchAnswers,
     answer_batches,
+    answer_switched,
     score_distance,
     score_exact_match,
     scoring_as_published,
@@ -126,3 +127,15 @@ def test_alone_in_its_batch_an_utterance_is_answered_as_ever(bench: Path, tmp_pa
     expected = model(**batch).logits
     with scoring_as_published(model, additive_mask=True, dropout=False, seed=0):
         torch.testing.assert_close(model(**batch).logits, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_hidden_states_without_padding_are_refused_where_padding_is_read(
+    bench: Path, tmp_path: Path
+) -> None:
+    trainer = make_trainer(bench, tmp_path)
+    rows, settings = trainer.train_dataset, {"collator": trainer.data_collator, "seed": 0}
+    rows.hidden_states = {"speech": [torch.zeros(3, 24)] * len(rows)}
+    found = answer_switched(trainer.model, rows, switches=("dropout_on",), **settings)
+    assert [len(batch.labels) for batch in found] == [len(rows)]
+    with pytest.raises(ValueError, match="`additive_mask` reads what the encoders leave"):
+        answer_switched(trainer.model, rows, switches=("additive_mask",), **settings)

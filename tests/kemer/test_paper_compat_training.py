@@ -62,7 +62,7 @@ def test_the_first_best_epoch_is_kept_for_each_role(bench: Path, tmp_path: Path)
                 model.emotion_head.bias.fill_(float(epoch))
             yield epoch
 
-    best = keep_best(epochs(), model, {role: lambda r=role: next(scores[r]) for role in scores})
+    best = keep_best(epochs(), model, lambda: {role: next(scores[role]) for role in scores})
     assert [best[role].epoch for role in ("validation", "test")] == [1, 0]
     assert best["validation"].weights["emotion_head.bias"].tolist() == [1.0] * 7
     assert best["test"].weights["emotion_head.bias"].tolist() == [0.0] * 7
