@@ -56,6 +56,15 @@ def test_a_plan_is_read(folder: Path) -> None:
     assert plan.seeds == (4, 5) and plan.protocols == ("session",) and plan.controls == ()
 
 
+def test_the_plan_of_one_row_ships_too() -> None:
+    plan = read_plan(ROOT / "configs/table1_sample_text.yaml")
+    assert [row.name for row in plan.rows] == [plan.primary] == ["speecht5_tts"]
+    assert (
+        plan.row(plan.primary).fields
+        == read_plan(ROOT / "configs/table1_sample.yaml").row("speecht5_tts").fields
+    )
+
+
 @pytest.mark.parametrize("name", ["table1.yaml", "table1_sample.yaml"])
 def test_the_plans_that_ship_are_whole(name: str) -> None:
     plan = read_plan(ROOT / "configs" / name)
