@@ -68,7 +68,7 @@ def test_decoding_with_another_threshold() -> None:
     probabilities = np.array([[0.2, 0.31, 0.3]])
     assert decode_emotions(probabilities, threshold=0.3).tolist() == [[0, 1, 0]]
     assert decode_emotions(probabilities, threshold=0.1).tolist() == [[1, 1, 1]]
-    assert decode_emotions(np.zeros((0, 7))).shape == (0, 6)
+    assert decode_emotions(np.zeros((0, 7))).shape == (0, 7)
 
 
 @pytest.mark.parametrize(

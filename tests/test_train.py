@@ -21,7 +21,7 @@ from kemer.batches import UtteranceCollator, UtteranceDataset
 from kemer.command_line import parse_arguments
 from modeling_kemer import KemerModel
 from processing_kemer import KemerProcessor
-from tests.kemer.release import (
+from tests.kemer.bench import (
     LOGS_VARIABLE,
     make_encoders,
     make_release,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kemer.release import make_encoders, make_release, run_flags
+from tests.kemer.bench import make_encoders, make_release, run_flags
 
 ROOT = Path(__file__).resolve().parents[2]
 

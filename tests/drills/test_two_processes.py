@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from kemer.evaluation import ValidationScores
-from tests.kemer.release import make_encoders, make_release, run_flags
+from tests.kemer.bench import make_encoders, make_release, run_flags
 
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCH = {1: [], 2: ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]}

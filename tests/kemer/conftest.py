@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kemer.command_line import parse_arguments
-from tests.kemer.release import make_encoders, make_release, run_flags, run_train
+from tests.kemer.bench import make_encoders, make_release, run_flags, run_train
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from kemer.features import build_features
 from kemer.initialisation import build_model, build_processor
-from tests.kemer.release import prepare
+from tests.kemer.bench import prepare
 
 FROZEN = {"freeze_speech_encoder": True, "freeze_text_encoder": True}
 

@@ -9,7 +9,7 @@ from kemer.answers import RunAnswers, answer_held_out
 from kemer.command_line import parse_arguments
 from kemer.decoder_fitting import fit_run_decoder
 from modeling_kemer import KemerModel
-from tests.kemer.release import EMPTY_TEXT, make_trainer, prepare, run_flags, run_train
+from tests.kemer.bench import EMPTY_TEXT, make_trainer, prepare, run_flags, run_train
 
 
 def answer(bench: Path, output: Path, **settings: object) -> RunAnswers:

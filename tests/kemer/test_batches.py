@@ -14,7 +14,7 @@ from kemer.data import Split, load_split
 from kemer.data_arguments import DataArguments
 from processing_kemer import KemerProcessor
 from tests import tiny
-from tests.kemer.release import EMPTY_TEXT
+from tests.kemer.bench import EMPTY_TEXT
 
 END = 2  # SpeechT5's id of the token that ends every line
 

@@ -13,8 +13,8 @@ from kemer.data import Split
 from kemer.evaluation import SCORE_NAMES, ValidationScores, predict_rows
 from kemer.scoring import PREDICTION_COLUMNS, score_answers
 from kemer.training import KemerTrainer
+from tests.kemer.bench import make_trainer, prepare
 from tests.kemer.predictions import make_predictions
-from tests.kemer.release import make_trainer, prepare
 
 LOGITS = np.array([[-2, -1, -3, 2, 1, -5, -6], [-2, -1, -3, -4, -0.5, -5, -6]], dtype=np.float32)
 VALENCE_AROUSAL = np.array([[3, 4], [2.5, 1]], dtype=np.float32)

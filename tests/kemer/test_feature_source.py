@@ -9,7 +9,7 @@ from kemer.feature_keys import input_key
 from kemer.feature_source import DTYPES, FeatureSource, make_source
 from kemer.initialisation import build_model, build_processor
 from modeling_kemer import KemerModel
-from tests.kemer.release import EMPTY_TEXT, prepare
+from tests.kemer.bench import EMPTY_TEXT, prepare
 
 FROZEN = {"freeze_speech_encoder": True, "freeze_text_encoder": True}
 MODALITIES = pytest.mark.parametrize("modality", ["speech", "text"])

@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from dataset_script.release import build_release
 from kemer.command_line import parse_arguments
+from tests.kemer.bench import make_release, prepare, run_flags, run_train
 from tests.kemer.feature_cache import FROZEN, build, report
-from tests.kemer.release import make_release, prepare, run_flags, run_train
 
 TEXTS = 6  # different ones of the release, the missing one among them
 
@@ -42,8 +42,12 @@ def assert_same_run(found: Path, expected: Path, *, tolerance: float) -> None:
     assert encoders and all(torch.equal(weights[name], others[name]) for name in encoders)
     names = sorted(path.name for path in (expected / "model").iterdir())
     assert sorted(path.name for path in (found / "model").iterdir()) == names
-    config = (expected / "model/config.json").read_text()
-    assert (found / "model/config.json").read_text() == config
+    configs = [json.loads((run / "model/config.json").read_text()) for run in (found, expected)]
+    decoders = [config.pop("label_set_decoder") for config in configs]  # fitted on the answers
+    assert configs[0] == configs[1]
+    assert decoders[0].pop("label_sets") == decoders[1].pop("label_sets")
+    for name, values in decoders[0].items():
+        assert values == pytest.approx(decoders[1][name], abs=100 * tolerance)
     one, two = (pd.read_parquet(run / "predictions.parquet") for run in (found, expected))
     assert one["id"].tolist() == two["id"].tolist()
     for name in ("probabilities", "valence_predicted", "arousal_predicted"):

@@ -16,8 +16,8 @@ from safetensors.torch import load_file
 
 from kemer import feature_store, features
 from kemer.feature_store import FeatureStore
+from tests.kemer.bench import run_flags
 from tests.kemer.feature_cache import FROZEN, assert_same, build, contents
-from tests.kemer.release import run_flags
 from tests.test_train import ROOT, TORCHRUN, run_python
 
 BUILD = """

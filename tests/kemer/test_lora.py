@@ -9,7 +9,7 @@ from kemer.initialisation import build_model
 from kemer.lora import add_lora, merge_lora
 from modeling_kemer import KemerModel
 from tests import tiny
-from tests.kemer.release import make_trainer, run_flags, run_train
+from tests.kemer.bench import make_trainer, run_flags, run_train
 
 
 def train_updates(model: KemerModel) -> None:

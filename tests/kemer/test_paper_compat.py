@@ -8,7 +8,7 @@ import yaml
 from kemer.command_line import parse_arguments
 from kemer.data import load_split
 from kemer.paper_compat import SWITCHES, SwitchedModel, compare, main, read_switches
-from tests.kemer.release import run_flags
+from tests.kemer.bench import run_flags
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = {

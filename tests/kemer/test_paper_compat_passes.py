@@ -15,7 +15,7 @@ from kemer.paper_compat_passes import (
     scoring_as_published,
 )
 from tests import tiny
-from tests.kemer.release import make_trainer
+from tests.kemer.bench import make_trainer
 
 
 def make_batch(size: int, *, seed: int) -> BatchAnswers:

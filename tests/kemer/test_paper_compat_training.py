@@ -5,7 +5,7 @@ import torch
 
 from kemer import paper_compat_training
 from kemer.paper_compat_training import keep_best, steps_after, train_epochs, trained_weights
-from tests.kemer.release import make_encoders, make_trainer
+from tests.kemer.bench import make_encoders, make_trainer
 
 
 def test_examples_in_docstrings_are_true() -> None:

@@ -18,7 +18,7 @@ from kemer.decoder_fitting import answer_logits
 from kemer.results import RunAnswers, git_commit, save_model, summarise, write_results
 from kemer.scoring import PREDICTION_COLUMNS, score
 from tests import tiny
-from tests.kemer.release import prepare, run_train
+from tests.kemer.bench import prepare, run_train
 
 ROOT = Path(__file__).resolve().parents[2]
 PICKLES = {".bin", ".pt", ".pth", ".pkl"}
@@ -56,7 +56,7 @@ def test_a_run_leaves_what_it_promises(run: tuple[RunArguments, Split]) -> None:
         *("report", "checkpoints", "logs"),
     }
     assert {path.name for path in paths.report.iterdir()} == {
-        *("report.md", "confusion.png", "valence_arousal.png")
+        *("report.md", "confusion.png", "reliability.png", "valence_arousal.png")
     }
     for path in paths.report.glob("*.png"):
         assert path.read_bytes().startswith(b"\x89PNG")

@@ -17,7 +17,7 @@ from kemer.training import (
     UtteranceSampler,
     inverse_frequency_weights,
 )
-from tests.kemer.release import make_encoders, make_trainer
+from tests.kemer.bench import make_encoders, make_trainer
 
 WITHOUT_CHANCE = {"meta_attention_dropout": 0.0, "sampler": "uniform"}
 

@@ -17,7 +17,7 @@ from kemer.data import load_split
 from kemer.data_arguments import DataArguments
 from kemer.training import KemerTrainer, NumberedSampler, TellEpoch, UtteranceSampler
 from kemer.variants import VariantDataset, draw_text
-from tests.kemer.release import (
+from tests.kemer.bench import (
     EMPTY_TEXT,
     make_encoders,
     make_release,

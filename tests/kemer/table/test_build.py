@@ -20,7 +20,7 @@ from kemer.scoring import read_predictions, score
 from kemer.table.__main__ import main
 from kemer.table.cells import SETTINGS_FILE
 from kemer.table.runner import PROCESS_FILE
-from tests.kemer.release import LOGS_VARIABLE
+from tests.kemer.bench import LOGS_VARIABLE
 from tests.kemer.table.reports import make_report
 
 ROOT = Path(__file__).resolve().parents[3]
