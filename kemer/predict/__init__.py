@@ -1,0 +1,1 @@
+"""From recordings on disk to one line an utterance: `python -m kemer.predict`."""
