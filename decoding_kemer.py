@@ -172,6 +172,33 @@ def decode_argmax(logits: np.ndarray) -> np.ndarray:
     return np.eye(logits.shape[1], dtype=np.int64)[logits.argmax(axis=1)]
 
 
+def decode_by(
+    decoding: str, logits: np.ndarray, *, decoder: LabelSetDecoder | None = None
+) -> np.ndarray:
+    """Answer by one of the ways of `DECODINGS`.
+
+    Args:
+        decoding: `threshold` at 0.5, which may answer no emotion; `argmax`; or `label_sets`.
+        logits: (items, emotions) finite values.
+        decoder: for `label_sets`.
+
+    Returns:
+        The answers, (items, emotions), integers 0 and 1.
+
+    Raises:
+        ValueError: for another decoding, or where the decoder that it needs is missing.
+    """
+    if decoding == "threshold":
+        return decode_threshold(logits)
+    if decoding == "argmax":
+        return decode_argmax(logits)
+    if decoding != "label_sets":
+        raise ValueError(f"`decoding` is {decoding!r}; allowed is one of {', '.join(DECODINGS)}.")
+    if decoder is None:
+        raise ValueError("`decoding` is 'label_sets' and `decoder` is None; give the fitted one.")
+    return decoder(logits)
+
+
 def decode_emotions(probabilities: np.ndarray, *, threshold: float = 0.5) -> np.ndarray:
     """Decide which emotions are present.
 

@@ -21,6 +21,7 @@ from kemer.data import load_split
 from kemer.features import build_features
 from kemer.initialisation import build_model, build_processor
 from kemer.lora import merge_lora
+from kemer.mistakes import told_in_a_sentence
 from kemer.results import save_model, summarise, write_results
 from kemer.training import build_trainer
 
@@ -64,10 +65,5 @@ def main(arguments: RunArguments) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with told_in_a_sentence("train.py"):
         main(parse_arguments(sys.argv[1:]))
-    except (ValueError, OSError) as error:
-        if sys.flags.dev_mode:
-            raise
-        print(f"train.py: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)

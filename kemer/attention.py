@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 import soundfile
@@ -17,8 +16,8 @@ import soundfile
 from kemer.attention_figure import draw_attention
 from kemer.attention_weights import attend
 from kemer.figures import save_figure
-from modeling_kemer import KemerModel
-from processing_kemer import KemerProcessor
+from kemer.mistakes import told_in_a_sentence
+from kemer.trained import load_trained
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -38,13 +37,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("text", help="its transcript, in the language that the model reads")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.png")
     told = parser.parse_args(argv)
-    try:
+    with told_in_a_sentence("kemer.attention", soundfile.LibsndfileError):
         print(show_attention(told.checkpoint, told.wav, told.text, output=told.output))
-    except (ValueError, OSError, soundfile.LibsndfileError) as error:
-        if sys.flags.dev_mode:
-            raise
-        print(f"kemer.attention: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
 
 
 def show_attention(checkpoint: str, wav: Path, text: str, *, output: Path) -> str:
@@ -62,14 +56,7 @@ def show_attention(checkpoint: str, wav: Path, text: str, *, output: Path) -> st
     """
     if output.suffix != ".png":
         raise ValueError(f"`--output` is {str(output)!r}; name a file that ends in `.png`.")
-    try:
-        model = KemerModel.from_pretrained(checkpoint).eval()
-        processor = KemerProcessor.from_pretrained(checkpoint)
-    except OSError as error:  # the library speaks of its servers, and may not name what it sought
-        raise ValueError(
-            f"`checkpoint` is {checkpoint!r}, which cannot be loaded ({error}); name the folder "
-            "`model` of a training run, or a repository of the Hub."
-        ) from error
+    model, processor = load_trained(checkpoint, option="checkpoint")
     samples, rate = soundfile.read(wav, dtype="float32")
     weights = attend(model, processor, samples, text, sampling_rate=rate)
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -74,10 +74,10 @@ class UtteranceDataset(torch.utils.data.Dataset):
         return self._prepare(row, index=int(index), text=row[self.text_column])
 
     def _prepare(self, row: dict[str, Any], *, index: int, text: str) -> dict[str, Any]:
-        shares = row["emotion_votes"] if self.soft_labels else multi_hot(row["emotions"])
+        labels = row["emotion_votes"] if self.soft_labels else multi_hot(row["emotions"])
         utterance = {
             "text": text,
-            "labels": shares,
+            "labels": labels,
             "valence_arousal_labels": [row["valence"], row["arousal"]],
         }
         if CONTEXT_COLUMN in row:

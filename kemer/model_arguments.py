@@ -95,11 +95,6 @@ class ModelArguments:
             self.freeze_speech_encoder = self.freeze_text_encoder = False
             self.freeze_feature_encoder = False
 
-    @property
-    def has_both(self) -> bool:
-        """Whether the model hears and reads."""
-        return self.speech_encoder is not None and self.text_encoder is not None
-
     def _check_lora(self) -> None:
         if self.lora_rank < 0:
             raise ValueError(f"`lora_rank` is {self.lora_rank}; allowed is 0 (no LoRA) or more.")

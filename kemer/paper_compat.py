@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from kemer.data import Split, load_split
 from kemer.data_arguments import DataArguments
 from kemer.features import build_features
 from kemer.initialisation import build_model, build_processor
+from kemer.mistakes import told_in_a_sentence
 from kemer.paper_compat_passes import (
     OF_ANSWERING,
     BatchAnswers,
@@ -336,7 +336,7 @@ def main(argv: list[str] | None = None) -> None:
         SystemExit: 2 with one sentence for what is wrong with settings or data.
     """
     told, fields = make_parser().parse_known_args(argv)
-    try:
+    with told_in_a_sentence("kemer.paper_compat"):
         training, switches = read_switches(told.config)
         if told.run is None:
             model, about = _train(told, fields, training), TRAINED
@@ -346,11 +346,6 @@ def main(argv: list[str] | None = None) -> None:
         found = compare(model, switches)
         page = write_page(found, about=about, split=model.split)
         _write(told.output, page, found)
-    except (ValueError, OSError) as error:
-        if sys.flags.dev_mode:
-            raise
-        print(f"kemer.paper_compat: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
     print(page)
 
 

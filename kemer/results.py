@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from decoding_kemer import LabelSetDecoder, decode_argmax, decode_threshold
+from decoding_kemer import DECODINGS, LabelSetDecoder, decode_by
 from kemer.answers import RunAnswers
 from kemer.arguments import RunArguments, RunPaths
 from kemer.batches import multi_hot
@@ -104,11 +104,15 @@ def write_results(
         constant_chosen_on=train_labels,
     )
     text = json.dumps(results, indent=2, ensure_ascii=False, allow_nan=False)
-    # Last and by rename: whoever finds it knows that the run is finished and the file whole.
-    fresh = paths.metrics.with_name(f".{paths.metrics.name}")
-    fresh.write_text(text + "\n", encoding="utf-8")
-    os.replace(fresh, paths.metrics)
+    write_whole(paths.metrics, text + "\n")  # last: whoever finds it knows that the run is finished
     return results
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that is there as a whole or not at all."""
+    fresh = path.with_name(f".{path.name}")
+    fresh.write_text(text, encoding="utf-8")
+    os.replace(fresh, path)
 
 
 def _write_predictions(answers: RunAnswers, arguments: RunArguments) -> None:
@@ -142,11 +146,7 @@ def score_decodings(predictions: pd.DataFrame, decoder: LabelSetDecoder) -> dict
     """
     logits = answer_logits(predictions)
     references = np.array([list(row) for row in predictions["labels_reference"]])
-    answers = {
-        "threshold": decode_threshold(logits),
-        "argmax": decode_argmax(logits),
-        "label_sets": decoder(logits),
-    }
+    answers = {name: decode_by(name, logits, decoder=decoder) for name in DECODINGS}
     return {
         name: {
             "exact_match": float((decided == references).all(axis=1).mean()),

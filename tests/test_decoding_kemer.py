@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 import decoding_kemer
-from decoding_kemer import LabelSetDecoder, decode_argmax, decode_emotions, decode_threshold
+from decoding_kemer import (
+    LabelSetDecoder,
+    decode_argmax,
+    decode_by,
+    decode_emotions,
+    decode_threshold,
+)
 
 LOGITS = np.array([[3.0, 2.0, -1.0], [1.0, 2.0, 3.0], [-3.0, -1.0, -2.0], [0.0, 0.0, 0.0]])
 
@@ -100,3 +106,17 @@ def test_other_bad_values_are_refused():
 def test_examples_run():
     result = doctest.testmod(decoding_kemer)
     assert (result.failed, result.attempted) == (0, 6)
+
+
+def test_each_way_is_found_by_its_name():
+    decoder = LabelSetDecoder((1.0,) * 3, (0.0,) * 3, ((0, 1, 1),))
+    for name, expected in (
+        ("threshold", decode_threshold(LOGITS)),
+        ("argmax", decode_argmax(LOGITS)),
+        ("label_sets", decoder(LOGITS)),
+    ):
+        assert (decode_by(name, LOGITS, decoder=decoder) == expected).all()
+    with pytest.raises(ValueError, match="`decoding` is 'best'; allowed is one of threshold"):
+        decode_by("best", LOGITS, decoder=decoder)
+    with pytest.raises(ValueError, match="`decoder` is None; give the fitted one"):
+        decode_by("label_sets", LOGITS)

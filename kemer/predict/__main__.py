@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from kemer.mistakes import told_in_a_sentence
 from kemer.predict.formats import FORMATS, AnswerWriter
 from kemer.predict.reading import CutSettings, cut_utterances, find_files, read_recording
-from modeling_kemer import KemerModel
-from processing_kemer import KemerProcessor
+from kemer.trained import load_trained
 
 
 class Answerer:
@@ -38,14 +38,7 @@ class Answerer:
     """
 
     def __init__(self, checkpoint: str, *, settings: CutSettings, batch_size: int) -> None:
-        try:
-            self.model = KemerModel.from_pretrained(checkpoint).eval()
-            self.processor = KemerProcessor.from_pretrained(checkpoint)
-        except OSError as error:
-            raise ValueError(
-                f"`--model` is {checkpoint!r}, which cannot be loaded ({error}); name the folder "
-                "`model` of a training run, or a repository of the Hub."
-            ) from error
+        self.model, self.processor = load_trained(checkpoint, option="--model")
         self.model.to("cuda" if torch.cuda.is_available() else "cpu")
         self.settings, self.batch_size = settings, batch_size
 
@@ -105,7 +98,7 @@ def main(argv: list[str] | None = None) -> None:
         silence_db=told.silence_db, silence_seconds=told.silence_seconds, longest=told.longest
     )
     files = list(find_files(told.files))
-    try:
+    with told_in_a_sentence("kemer.predict"):
         if told.text is not None and len(files) != 1:
             raise ValueError(f"`--text` is of one recording, and here are {len(files)}; name one.")
         if told.batch_size < 1 or told.silence_seconds <= 0 or told.longest < 1:
@@ -114,9 +107,6 @@ def main(argv: list[str] | None = None) -> None:
                 f"and `--longest` {told.longest}; allowed are 1 up, more than 0, and 1 up."
             )
         answerer = Answerer(told.model, settings=settings, batch_size=told.batch_size)
-    except ValueError as error:
-        print(f"kemer.predict: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
     writer = AnswerWriter(sys.stdout, told.format, answerer.processor.emotions)
     failed = 0
     for path in tqdm(files, unit="file", disable=None if sys.stderr.isatty() else True):

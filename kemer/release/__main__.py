@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 from pathlib import Path
 
+from kemer.mistakes import told_in_a_sentence
 from kemer.release.model_card import write_model_card
 from kemer.release.staging import (
     is_synthetic,
@@ -39,13 +39,8 @@ def main(argv: list[str] | None = None) -> None:
     """
     told = make_parser().parse_args(argv)
     target = Target(told.repo_id, KINDS[told.what], public=told.public, tag=told.tag)
-    try:
+    with told_in_a_sentence("kemer.release"):
         pushed = release(told.what, told.source, target, text_free=told.text_free)
-    except (ValueError, OSError) as error:
-        if sys.flags.dev_mode:
-            raise
-        print(f"kemer.release: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
     what = "released" if pushed.is_new else "nothing has changed:"
     print(f"{what} {pushed.url} at {pushed.commit[:12]}" + (f", {told.tag}" if told.tag else ""))
 

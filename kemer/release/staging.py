@@ -43,8 +43,9 @@ def stage_model(run: Path, target: Path) -> None:
             "that `train.py` wrote to the end."
         )
     _copy(model, target, MODEL_FILES)
-    left = {path.name for path in model.iterdir()} - {path.name for path in target.iterdir()}
-    if left - {"README.md"}:
+    known = {"README.md", *(path.name for path in target.iterdir())}
+    left = {path.name for path in model.iterdir()} - known
+    if left:
         raise ValueError(
             f"`{model}` holds {', '.join(sorted(left))}, which no model of ours has; weights are "
             "released as safetensors alone: remove what does not belong there."
@@ -99,7 +100,7 @@ def stage_metric(source: Path, target: Path, *, name: str) -> None:
     Raises:
         ValueError: if a file of it is missing.
     """
-    missing = [name for name in METRIC_FILES if not (source / name).is_file()]
+    missing = [file for file in METRIC_FILES if not (source / file).is_file()]
     if missing:
         raise ValueError(f"`SOURCE` {source} lacks {', '.join(missing)}; name `evaluate_metric`.")
     _copy(source, target, METRIC_FILES)

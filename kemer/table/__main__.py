@@ -18,6 +18,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from kemer.mistakes import told_in_a_sentence
 from kemer.protocols import PROTOCOL_FILES
 from kemer.table.build import PAGE, build_table
 from kemer.table.designs import TableOptions
@@ -34,25 +35,21 @@ def main(argv: list[str] | None = None) -> None:
             failed.
     """
     told = make_parser().parse_args(argv)
-    try:
+    with told_in_a_sentence("kemer.table"):
         plan, options = read_options(told)
         options.output.mkdir(parents=True, exist_ok=True)
-        with FileLock(options.output / LOCK_FILE, timeout=0):
-            page = build_table(plan, options)
-    except Timeout:
-        sys.exit(
-            f"kemer.table: `--output` {options.output} is in use by another table; wait for it, or "
-            "name another folder."
-        )
-    except (ValueError, OSError) as error:
-        if sys.flags.dev_mode:
-            raise
-        print(f"kemer.table: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
-    except RuntimeError as error:
-        if sys.flags.dev_mode:
-            raise
-        sys.exit(f"kemer.table: {error}")
+        try:
+            with FileLock(options.output / LOCK_FILE, timeout=0):
+                page = build_table(plan, options)
+        except Timeout:
+            sys.exit(
+                f"kemer.table: `--output` {options.output} is in use by another table; wait for "
+                "it, or name another folder."
+            )
+        except RuntimeError as error:
+            if sys.flags.dev_mode:
+                raise
+            sys.exit(f"kemer.table: {error}")
     print(page)
     print(f"page: {options.output / PAGE}")
 

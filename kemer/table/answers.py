@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from decoding_kemer import DECODINGS, LabelSetDecoder, decode_argmax, decode_threshold
+from decoding_kemer import DECODINGS, LabelSetDecoder, decode_by
 from kemer.arguments import RunPaths
 from kemer.decoder_fitting import answer_logits, fit_run_decoder
 from kemer.scoring import read_predictions
@@ -69,13 +69,7 @@ class FoldAnswers:
             )
         if decoding == OWN_DECODING:
             return self.test
-        logits = answer_logits(self.test)
-        if decoding == "threshold":
-            answers = decode_threshold(logits)
-        elif decoding == "argmax":
-            answers = decode_argmax(logits)
-        else:
-            answers = self.decoder(logits)
+        answers = decode_by(decoding, answer_logits(self.test), decoder=self.decoder)
         return self.test.assign(labels_predicted=answers.tolist())
 
 

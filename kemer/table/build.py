@@ -15,6 +15,7 @@ from pathlib import Path
 from kemer.comparisons import Comparison
 from kemer.figures import save_figure
 from kemer.protocols import CROSSED_PROTOCOL
+from kemer.results import write_whole
 from kemer.session_sums import over_seeds
 from kemer.table.answers import DECODINGS, INPUTS, OWN_DECODING, FoldAnswers
 from kemer.table.baselines import rater_figures
@@ -203,10 +204,10 @@ def write_table(
         figures=figures,
         pooled=pooled_section(pooled, reports[0].titles) if pooled else "",
     )
-    _write(output / CELLS, json.dumps(score_cells(answers), indent=1, allow_nan=False) + "\n")
+    write_whole(output / CELLS, json.dumps(score_cells(answers), indent=1, allow_nan=False) + "\n")
     summary = summarise_reports(reports, pooled, synthetic=synthetic)
-    _write(output / SUMMARY, json.dumps(summary, indent=1, allow_nan=False) + "\n")
-    _write(output / PAGE, page)
+    write_whole(output / SUMMARY, json.dumps(summary, indent=1, allow_nan=False) + "\n")
+    write_whole(output / PAGE, page)
     return page
 
 
@@ -230,9 +231,3 @@ def pool_reports(reports: Sequence[ProtocolReport]) -> dict[tuple[str, str], dic
         for place in reports[0].scores
         if all(place in report.scores for report in same)
     }
-
-
-def _write(path: Path, text: str) -> None:
-    fresh = path.with_name(f".{path.name}")
-    fresh.write_text(text, encoding="utf-8")
-    os.replace(fresh, path)
