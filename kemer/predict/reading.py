@@ -1,4 +1,4 @@
-"""Recordings of any format: found in folders, decoded by ffmpeg, and cut where nobody speaks.
+"""Recordings of any format: found in folders, and decoded by ffmpeg.
 
 First step of `python -m kemer.predict`. One call of ffmpeg gives a recording's samples and, from
 its filter `silencedetect`, where it is silent.
@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,25 +19,7 @@ import numpy as np
 
 SILENCE_LINE = re.compile(r"silence_(start|end): (-?[\d.]+)")
 LINES_SHOWN = 2
-
-
-@dataclass(frozen=True)
-class CutSettings:
-    """How long recordings are cut into utterances.
-
-    Attributes:
-        silence_db: what is below this level, in dB of full scale, is silence.
-        silence_seconds: so long a silence ends an utterance.
-        shortest: utterances of fewer seconds are left out.
-        longest: utterances of more seconds are cut into equal parts.
-        margin: seconds of silence left at both ends.
-    """
-
-    silence_db: float = -40.0
-    silence_seconds: float = 0.5
-    shortest: float = 0.2
-    longest: float = 20.0
-    margin: float = 0.1
+FILES_AHEAD = 2
 
 
 @dataclass(frozen=True)
@@ -68,13 +52,38 @@ def find_files(places: Sequence[Path]) -> Iterator[Path]:
             yield place
 
 
-def read_recording(path: Path, *, rate: int, settings: CutSettings) -> Recording:
+def read_ahead(
+    paths: Sequence[Path], read: Callable[[Path], Recording]
+) -> Iterator[tuple[Path, Future[Recording]]]:
+    """Read the next files while the last one is worked on.
+
+    Args:
+        paths: the files.
+        read: reads one.
+
+    Yields:
+        each file with what reading it gives, or raises; two more are read by then.
+    """
+    waiting: deque[tuple[Path, Future[Recording]]] = deque()
+    with ThreadPoolExecutor(1) as reader:
+        for path in paths:
+            waiting.append((path, reader.submit(read, path)))
+            if len(waiting) > FILES_AHEAD:
+                yield waiting.popleft()
+        while waiting:
+            yield waiting.popleft()
+
+
+def read_recording(
+    path: Path, *, rate: int, silence_db: float, silence_seconds: float
+) -> Recording:
     """Decode a recording.
 
     Args:
         path: of any format that ffmpeg reads; channels are averaged.
         rate: of the samples, in Hz.
-        settings: what is silence.
+        silence_db: what is below this level, in dB of full scale, is silence.
+        silence_seconds: shorter ones are none.
 
     Raises:
         ValueError: if the file is not there, or ffmpeg is not, or finds no sound in it.
@@ -83,7 +92,7 @@ def read_recording(path: Path, *, rate: int, settings: CutSettings) -> Recording
         raise ValueError("there is no such file")
     if shutil.which("ffmpeg") is None:
         raise ValueError("ffmpeg was not found; install it (on Debian: apt-get install ffmpeg)")
-    silence = f"silencedetect=noise={settings.silence_db}dB:d={settings.silence_seconds}"
+    silence = f"silencedetect=noise={silence_db}dB:d={silence_seconds}"
     command = ["ffmpeg", "-hide_banner", "-nostdin", "-v", "info", "-i", f"file:{path}", "-vn"]
     # Silence is looked for in what the model hears: after the channels are averaged.
     chain = f"aformat=channel_layouts=mono,aresample={rate},{silence}"
@@ -104,33 +113,3 @@ def read_recording(path: Path, *, rate: int, settings: CutSettings) -> Recording
     if open_since is not None:  # silent to the end
         silences.append((open_since, seconds))
     return Recording(samples, tuple(silences))
-
-
-def cut_utterances(
-    recording: Recording, *, rate: int, settings: CutSettings
-) -> list[tuple[float, float]]:
-    """Return beginning and end of each utterance, in seconds.
-
-    Args:
-        recording: what was decoded.
-        rate: of its samples, in Hz.
-        settings: how it is cut.
-
-    Returns:
-        the utterances in their order; one as long as the recording where no silence is in it, none
-        where all of it is silent.
-    """
-    seconds = len(recording.samples) / rate
-    found, begin = [], 0.0
-    for start, end in (*recording.silences, (seconds, seconds)):
-        if start - begin >= settings.shortest:
-            found.append((max(0.0, begin - settings.margin), min(seconds, start + settings.margin)))
-        begin = max(begin, end)
-    return [part for one in found for part in _parts(one, longest=settings.longest)]
-
-
-def _parts(span: tuple[float, float], *, longest: float) -> list[tuple[float, float]]:
-    """Return a span, or equal parts of one that is too long."""
-    count = max(1, int(np.ceil((span[1] - span[0]) / longest - 1e-9)))
-    edges = np.linspace(*span, count + 1).tolist()
-    return list(zip(edges[:-1], edges[1:], strict=True))
