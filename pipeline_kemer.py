@@ -139,17 +139,19 @@ class KemerPipeline(Pipeline):
             return text
         if translator is not None:
             return _translation(translator(text), text)
-        if self.model.config.text_config is None or self._knows(text):
+        if self.model.config.text_config is None or not is_korean_to(self.tokenizer, text):
             return text
         raise ValueError(
             f"`text` is {text!r}, but this model does not read Korean; give its translation, or "
             "`translator=...`, a function from Korean to the language that the model reads."
         )
 
-    def _knows(self, text: str) -> bool:
-        """Return whether the tokenizer has a token for every letter of a text."""
-        tokens = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return self.tokenizer.unk_token_id not in tokens
+
+def is_korean_to(tokenizer: Any, text: str) -> bool:
+    """Return whether a text has Korean letters that a tokenizer does not know."""
+    if not HANGUL.search(text):
+        return False
+    return tokenizer.unk_token_id in tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
 def _as_dict(utterance: Any) -> dict[str, Any]:

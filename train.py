@@ -22,6 +22,7 @@ from kemer.features import build_features
 from kemer.initialisation import build_model, build_processor
 from kemer.lora import merge_lora
 from kemer.mistakes import told_in_a_sentence
+from kemer.release.releasing import open_run_target, push_run
 from kemer.results import save_model, summarise, write_results
 from kemer.training import build_trainer
 
@@ -32,6 +33,8 @@ def main(arguments: RunArguments) -> None:
     # The Trainer's TensorBoard callback reads its folder from here.
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(paths.logs)
 
+    is_first = training.process_index == 0
+    target = open_run_target(training, paths) if is_first else None
     checkpoint = find_checkpoint(training, paths)
     split = load_split(arguments.data, reads_text=arguments.model.text_encoder is not None)
     set_seed(training.seed)
@@ -61,6 +64,8 @@ def main(arguments: RunArguments) -> None:
             best_step=trainer.state.best_global_step,
         )
         print(summarise(results, paths))
+        if target is not None:
+            print(push_run(paths, target))
     trainer.accelerator.end_training()
 
 

@@ -80,7 +80,7 @@ def attend(
     model: KemerModel,
     processor: KemerProcessor,
     samples: np.ndarray,
-    text: str,
+    text: str | None,
     *,
     sampling_rate: int,
 ) -> AttentionWeights:
@@ -90,7 +90,7 @@ def attend(
         model: in evaluation mode, with a meta-attention.
         processor: the model's.
         samples: (samples,) floating point in [-1, 1].
-        text: its transcript.
+        text: its transcript; None where it is not known: there are no words then.
         sampling_rate: of the samples, in Hz; another than the model's is resampled.
 
     Raises:
@@ -100,14 +100,15 @@ def attend(
         raise ValueError(
             "the model has no meta-attention (one modality, or late fusion); name one that has."
         )
-    if not text.strip():
+    if text is not None and not text.strip():
         raise ValueError(f"`text` is {text!r}; give what was said.")
     inputs = processor(audio=samples, text=text, sampling_rate=sampling_rate, resample=True)
     inputs = {name: value.to(model.device) for name, value in inputs.items()}
     attentions = model(**inputs, output_attentions=True).attentions
     weights = attentions[0].float().mean(dim=0).cpu().numpy()  # (positions, positions)
-    frames = weights.shape[0] - inputs["input_ids"].shape[1]
-    words, groups = group_words(processor.tokenizer, inputs["input_ids"][0].tolist())
+    tokens = inputs["input_ids"][0].tolist() if text is not None else []
+    frames = weights.shape[0] - len(tokens)
+    words, groups = group_words(processor.tokenizer, tokens)
     received = weights.mean(axis=0)
     speech = model.config.speech_config
     hop = math.prod(speech.conv_stride)
@@ -118,8 +119,12 @@ def attend(
         words=words,
         frame_weights=received[:frames],
         word_weights=np.array([received[rows].sum() for rows in text_rows]),
-        text_to_speech=np.stack([weights[rows, :frames].mean(axis=0) for rows in text_rows]),
-        speech_to_text=np.stack([weights[:frames, rows].sum(axis=1) for rows in text_rows], axis=1),
+        text_to_speech=np.array(
+            [weights[rows, :frames].mean(axis=0) for rows in text_rows]
+        ).reshape(-1, frames),
+        speech_to_text=np.array([weights[:frames, rows].sum(axis=1) for rows in text_rows])
+        .reshape(-1, frames)
+        .T,
         tokens=np.array([len(group) for group in groups]),
     )
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from configuration_kemer import EMOTIONS
 from decoding_kemer import DECODINGS, LabelSetDecoder, decode_by
 from kemer.answers import RunAnswers
 from kemer.arguments import RunArguments, RunPaths
@@ -27,9 +28,11 @@ from kemer.data import Split
 from kemer.data_arguments import DataArguments
 from kemer.decoder_fitting import answer_logits
 from kemer.decoding import answer_shares
+from kemer.estimates import estimate, estimate_to_dict
 from kemer.protocols import DEFAULT_PROTOCOL, LEAKS, name_protocol
 from kemer.report import write_report
 from kemer.scoring import constant_answer, score
+from kemer.session_sums import prediction_sums
 from modeling_kemer import KemerModel
 from processing_kemer import KemerProcessor
 
@@ -81,6 +84,11 @@ def write_results(
             ).exact_match,
             "utterances": len(frame),
             "sessions": split.sessions[role],
+            "base_rates": base_rates(frame),
+            "over_sessions": {
+                name: estimate_to_dict(estimate(sums))
+                for name, sums in prediction_sums(frame).items()
+            },
         }
         for role, frame in answers.held_out.items()
     }
@@ -131,6 +139,16 @@ def _write_predictions(answers: RunAnswers, arguments: RunArguments) -> None:
 
 def _score_all(predictions: pd.DataFrame, decoder: LabelSetDecoder) -> dict[str, Any]:
     return {**score(predictions), "decodings": score_decodings(predictions, decoder)}
+
+
+def base_rates(predictions: pd.DataFrame) -> dict[str, float]:
+    """Return the share of utterances in which each emotion is present, in [0, 1].
+
+    Args:
+        predictions: columns of `predictions.parquet`.
+    """
+    shares = np.array([list(row) for row in predictions["labels_reference"]]).mean(axis=0)
+    return dict(zip(EMOTIONS, shares.tolist(), strict=True))
 
 
 def score_decodings(predictions: pd.DataFrame, decoder: LabelSetDecoder) -> dict[str, Any]:

@@ -25,7 +25,9 @@ REQUIRED_SETTINGS = {
     "prediction_loss_only": (False, "scores need the answers"),
     "batch_eval_metrics": (False, "scores are of all utterances, not of batches"),
     "eval_do_concat_batches": (True, "scores are of all utterances, not of batches"),
-    "push_to_hub": (False, "checkpoints hold pickles, which go nowhere; publish `model/`"),
+    "hub_strategy": ("end", "checkpoints hold pickles, which go nowhere; `model/` is pushed"),
+    "hub_always_push": (False, "only a finished run is pushed"),
+    "hub_revision": (None, "`main` is pushed to; `python -m kemer.release --tag` names releases"),
 }
 """Settings of the library that this project's own code relies on, and why."""
 
@@ -57,6 +59,10 @@ class KemerTrainingArguments(TrainingArguments):
     label_names: list[str] = field(
         default_factory=lambda: list(REQUIRED_SETTINGS["label_names"][0]),
         metadata={"help": "The batch's labels; must stay as they are."},
+    )
+    hub_strategy: str = field(default="end", metadata={"help": "Must stay `end`."})
+    hub_private_repo: bool | None = field(
+        default=True, metadata={"help": "Whether the repository is private."}
     )
     sampler: str = field(
         default="inverse_frequency",

@@ -16,7 +16,7 @@ from evaluate_metric import evaluate_metric
 ROOT = Path(__file__).resolve().parent.parent
 REMOTE_CODE = sorted(path.stem for path in ROOT.glob("*_kemer.py"))
 OURS = {"train", "kemer", "dataset_script", "evaluate_metric", "examples", "demo_encoders"}
-OURS |= {"benchmarks", "tests", *REMOTE_CODE}
+OURS |= {"benchmarks", "space", "tests", *REMOTE_CODE}
 
 MAY_IMPORT = {
     "train": {"kemer"},
@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "dataset_script": {"dataset_script"},
     "evaluate_metric": {"evaluate_metric"},
     "examples": set(),
+    "space": {"kemer", *REMOTE_CODE},
     "benchmarks": {"benchmarks", "dataset_script", "kemer", *REMOTE_CODE},
     **{name: set(REMOTE_CODE) for name in REMOTE_CODE},
 }
@@ -118,7 +119,7 @@ def needs_a_test(path: Path) -> bool:
     parts = path.relative_to(ROOT).parts
     if path.name == "__init__.py" or "/".join(parts) in TESTED_WITH_ANOTHER:
         return False
-    return len(parts) == 1 or parts[0] in ("kemer", "dataset_script", "evaluate_metric")
+    return len(parts) == 1 or parts[0] in ("kemer", "dataset_script", "evaluate_metric", "space")
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,23 @@ from kemer.report import markdown_table
 CORPORA = {"kemdy19": "KEMDy19", "kemdy20": "KEMDy20"}
 ETRI = "https://nanum.etri.re.kr/share/kjnoh2/{corpus}?lang=En_us"
 
+SCORES = {
+    "exact_match": "exact match",
+    "f1_macro": "macro F1",
+    "distance": "distance (mean squared error)",
+    "ccc_valence": "CCC, valence",
+    "ccc_arousal": "CCC, arousal",
+}
+
 USE = """```python
 from transformers import pipeline
 
 listen = pipeline(model="{repo_id}", trust_remote_code=True)
 listen({{"audio": "utterance.wav", "text": "Well done."}})
 ```"""
+
+INTENDED = """For research on emotion in Korean dialogue, and as a start for models of your own. Not
+for decisions about people: in hiring, health, schools, policing or at borders."""
 
 LIMITS = """- Acted or elicited speech of one corpus; no other situation or language was tried.
 - Labels are what ten listeners heard, not what speakers felt. Do not decide about people with it.
@@ -59,10 +70,12 @@ def write_model_card(metrics: dict[str, Any], *, repo_id: str) -> str:
         f"({test['utterances']:,} utterances), held out by the protocol {protocol}, fold "
         f"{run['fold']} (folds' SHA-256 {run['folds_sha256'][:12]}); trained on "
         f"{metrics['train']['utterances']:,} utterances, epoch chosen on "
-        f"{metrics['validation']['utterances']:,}. One run, seed {run['seed']}: no interval is "
-        "given, because its unit is the session and one fold has too few; "
-        "`python -m kemer.table` gives them."
+        f"{metrics['validation']['utterances']:,}. One run, seed {run['seed']}. "
+        + _uncertainty(test["over_sessions"]["exact_match"])
         + (f"\n\n**This is {run['leak']}.**" if run["leak"] else ""),
+        f"## Base rates\n\nShare of the test utterances in which listeners heard each emotion:"
+        f"\n\n{_base_rates(test['base_rates'])}",
+        f"## Intended use\n\n{INTENDED}",
         f"## Limits\n\n{LIMITS.rstrip()}",
         f"## Licence\n\n{_licence(run, corpus)}",
     ]
@@ -78,14 +91,36 @@ def _scores(metrics: dict[str, Any]) -> str:
     ]
     table = markdown_table(["", "exact match", "pairs answered"], rows)
     others = [
-        ["macro F1", number(test["f1_macro"])],
-        ["distance (mean squared error)", number(test["distance"])],
-        *(
-            [f"CCC, {name}", number(_or_nan(test[f"ccc_{name}"]))]
-            for name in ("valence", "arousal")
-        ),
+        [name, number(_or_nan(found["value"])), _interval(found)]
+        for name, found in ((SCORES[key], test["over_sessions"][key]) for key in SCORES)
     ]
-    return f"{table}\n\n{markdown_table(['score', 'value'], others)}"
+    return f"{table}\n\n{markdown_table(['score', 'value', '95 % over sessions'], others)}"
+
+
+def _interval(found: dict[str, Any]) -> str:
+    """Return the interval of a score, a dash where there is none."""
+    return f"[{number(found['low'])}, {number(found['high'])}]" if "low" in found else "–"
+
+
+def _uncertainty(found: dict[str, Any]) -> str:
+    """Say how sure exact match is: its interval's kind, or the value of each session."""
+    if "low" in found:
+        return (
+            f"Intervals are over {found['sessions']} sessions ({found['method']}) and hold for "
+            "this trained model."
+        )
+    values = ", ".join(
+        f"{number(_or_nan(value))} in session {name}"
+        for name, value in found["session_values"].items()
+    )
+    return (
+        f"Its sessions are too few for an interval; exact match is {values}. "
+        "`python -m kemer.table` gives intervals over all folds."
+    )
+
+
+def _base_rates(rates: dict[str, float]) -> str:
+    return markdown_table(list(rates), [[f"{rate:.1%}" for rate in rates.values()]])
 
 
 def _or_nan(value: float | None) -> float:

@@ -7,11 +7,15 @@ missing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from huggingface_hub import HfApi, RepoUrl
-from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
+import httpx2
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+from huggingface_hub.utils import validate_repo_id
 
 
 @dataclass(frozen=True)
@@ -23,12 +27,25 @@ class Target:
         kind: `model`, `dataset` or `space`.
         public: whether everybody may see it.
         tag: of this release, None for none.
+        token: of who pushes, None for that of the environment or of `hf auth login`.
+
+    Raises:
+        ValueError: if `repo_id` is not an owner and a name.
     """
 
     repo_id: str
     kind: str
     public: bool = False
     tag: str | None = None
+    token: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        try:
+            validate_repo_id(self.repo_id)
+        except HFValidationError as error:
+            raise ValueError(f"`--repo-id`: {error}") from error
+        if self.repo_id.count("/") != 1:
+            raise ValueError(f"`--repo-id` is {self.repo_id!r}; allowed is OWNER/NAME.")
 
 
 @dataclass(frozen=True)
@@ -62,9 +79,9 @@ def push_folder(folder: Path, target: Target, *, message: str) -> Pushed:
             if the tag names another commit.
         OSError: if the Hub refuses, or cannot be reached.
     """
-    api = HfApi()
-    try:
-        url = _make_repository(api, target)
+    api = HfApi(token=target.token)
+    with _refusals(f"release of `{target.repo_id}`"):
+        url = open_repository(target)
         before = api.repo_info(target.repo_id, repo_type=target.kind).sha
         api.upload_folder(
             folder_path=folder,
@@ -77,31 +94,62 @@ def push_folder(folder: Path, target: Target, *, message: str) -> Pushed:
         after = api.repo_info(target.repo_id, repo_type=target.kind).sha
         if target.tag is not None:
             _tag(api, target, commit=after)
-    except HfHubHTTPError as error:
-        raise OSError(
-            f"the Hub refused the release of `{target.repo_id}` ({' '.join(str(error).split())}); "
-            "nothing of it is in `main` that is not whole: run the same command again."
-        ) from error
-    return Pushed(commit=after, is_new=after != before, url=str(url))
+    return Pushed(commit=after, is_new=after != before, url=url)
 
 
-def _make_repository(api: HfApi, target: Target) -> RepoUrl | str:
-    """Make the repository, or check that the one that is there may be seen by whom it should."""
-    try:
-        found = api.repo_info(target.repo_id, repo_type=target.kind)
-    except RepositoryNotFoundError:
-        sdk = {"space_sdk": "gradio"} if target.kind == "space" else {}
-        return api.create_repo(
-            target.repo_id, repo_type=target.kind, private=not target.public, **sdk
-        )
+def open_repository(target: Target) -> str:
+    """Make the repository, or check that the one that is there may be seen by whom it should.
+
+    Returns:
+        its address.
+
+    Raises:
+        ValueError: if it is public and was to be private, or the other way round.
+        OSError: if the Hub refuses, or cannot be reached.
+    """
+    api = HfApi(token=target.token)
+    with _refusals(f"repository `{target.repo_id}`"):
+        try:
+            found = api.repo_info(target.repo_id, repo_type=target.kind)
+        except RepositoryNotFoundError:
+            sdk = {"space_sdk": "gradio"} if target.kind == "space" else {}
+            return str(
+                api.create_repo(
+                    target.repo_id, repo_type=target.kind, private=not target.public, **sdk
+                )
+            )
     if bool(found.private) == target.public:
-        there, asked = ("private", "--public") if found.private else ("public", "--private")
+        there, asked = ("private", "public") if found.private else ("public", "private")
         raise ValueError(
-            f"`--repo-id` {target.repo_id} is there and {there}, but `{asked}` was asked for (the "
-            "default is private); change it on the Hub, or name another."
+            f"`{target.repo_id}` is there and {there}, but was to be {asked} (`--private` is the "
+            "default); change it on the Hub, or name another."
         )
     prefix = "" if target.kind == "model" else f"{target.kind}s/"
     return f"{api.endpoint}/{prefix}{target.repo_id}"
+
+
+def find_owner(token: str | None) -> str:
+    """Return the name of a token's owner.
+
+    Raises:
+        OSError: if there is no token, or the Hub refuses it or cannot be reached.
+    """
+    with _refusals("token"):
+        return HfApi(token=token).whoami()["name"]
+
+
+@contextmanager
+def _refusals(what: str) -> Iterator[None]:
+    """Turn what the client raises for the Hub into one OSError that says what to do."""
+    try:
+        yield
+    # The client says RuntimeError for a file that it could not put, whatever the cause was.
+    except (httpx2.HTTPError, RuntimeError) as error:
+        cause = error.__cause__ or error
+        raise OSError(
+            f"the Hub did not take the {what} ({' '.join(f'{error} {cause}'.split())}); nothing "
+            "of it is in `main` that is not whole: run the same command again."
+        ) from error
 
 
 def _tag(api: HfApi, target: Target, *, commit: str) -> None:

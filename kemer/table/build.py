@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kemer.comparisons import Comparison
+from kemer.estimates import Estimate
 from kemer.figures import save_figure
 from kemer.protocols import CROSSED_PROTOCOL
 from kemer.results import write_whole
@@ -28,7 +29,6 @@ from kemer.table.runner import CellRunner
 from kemer.table.scores import (
     COMPARED,
     METRICS,
-    Estimate,
     RowScores,
     compare_rows,
     pool_corpora,

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from kemer.estimates import Estimate
 from kemer.intervals import TooFewSessions
 from kemer.protocols import LEAKS, name_protocol
 from kemer.report import SYNTHETIC_NOTE, markdown_table
 from kemer.table.answers import DECODINGS, OWN_DECODING
-from kemer.table.scores import Estimate, RowScores
+from kemer.table.scores import RowScores
 from kemer.table.sections import (
     DECODING_TITLES,
     HEADINGS,

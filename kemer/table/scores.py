@@ -19,10 +19,9 @@ from configuration_kemer import EMOTIONS
 from kemer.calibration import brier_scores, calibration_errors
 from kemer.comparisons import Comparison, compare
 from kemer.decoding import answer_shares
+from kemer.estimates import Estimate, NoInterval, estimate
 from kemer.intervals import (
     ScoreInterval,
-    TooFewSessions,
-    interval_over_sessions,
     interval_over_sessions_and_scripts,
 )
 from kemer.session_sums import SessionSums, over_seeds, prediction_sums
@@ -31,22 +30,6 @@ from kemer.table.answers import FoldAnswers, pool_folds
 METRICS = ("exact_match", "distance", "f1_macro", "ccc_valence", "ccc_arousal")
 COMPARED = ("exact_match", "distance")
 """Scores in which the primary row is compared with the others."""
-
-
-@dataclass(frozen=True)
-class NoInterval:
-    """A score without an interval, and why.
-
-    Attributes:
-        value: the score, nan where it is 0/0.
-        reason: why there is none.
-    """
-
-    value: float
-    reason: str
-
-
-Estimate = ScoreInterval | TooFewSessions | NoInterval
 
 
 @dataclass(frozen=True)
@@ -116,17 +99,6 @@ def score_row(
         sums=sums,
         two_way={} if scripts is None else _two_way(frames, scripts),
     )
-
-
-def estimate(sums: SessionSums) -> Estimate:
-    """Return a score with its interval over sessions, or without where there can be none."""
-    value = sums.value()
-    if math.isnan(value):
-        return NoInterval(value, "undefined")
-    try:
-        return interval_over_sessions(sums)
-    except ValueError:  # a draw of sessions in which the score is 0/0
-        return NoInterval(value, "undefined for some choices of sessions")
 
 
 def compare_rows(

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import pandas as pd
 
 from kemer.comparisons import Comparison
+from kemer.estimates import Estimate, NoInterval
 from kemer.figures import number
 from kemer.intervals import ScoreInterval, TooFewSessions
 from kemer.raters import RaterFigures
 from kemer.report import markdown_table
 from kemer.table.answers import DECODINGS, OWN_DECODING
-from kemer.table.scores import METRICS, Estimate, NoInterval, RowScores, skill
+from kemer.table.scores import METRICS, RowScores, skill
 
 HEADINGS = {
     "exact_match": "exact match",

@@ -5,14 +5,12 @@ Beside `report`, which shows the same to readers.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
-from kemer.intervals import ScoreInterval, TooFewSessions
+from kemer.estimates import Estimate, estimate_to_dict, finite_or_none
 from kemer.protocols import LEAKS
-from kemer.table.scores import Estimate, RowScores
+from kemer.table.scores import RowScores
 from kemer.table.sections import ProtocolReport
 
 
@@ -33,7 +31,7 @@ def summarise_reports(
         "synthetic": synthetic,
         "designs": [_summarise(report) for report in reports],
         "pooled": [
-            {"row": row, "decoding": decoding, **{m: _plain(e) for m, e in found.items()}}
+            {"row": row, "decoding": decoding, **{m: estimate_to_dict(e) for m, e in found.items()}}
             for (row, decoding), found in pooled.items()
         ],
     }
@@ -55,7 +53,7 @@ def _summarise(report: ProtocolReport) -> dict[str, Any]:
                 "against": row,
                 "metric": metric,
                 "decoding": decoding,
-                **_plain(comparison.difference),
+                **estimate_to_dict(comparison.difference),
                 "p_value": comparison.test.p_value,
                 "p_holm": comparison.p_holm,
             }
@@ -71,23 +69,9 @@ def _summarise_row(scores: RowScores) -> dict[str, Any]:
         "row": scores.row,
         "decoding": scores.decoding,
         "utterances": scores.utterances,
-        "scores": {metric: _plain(one) for metric, one in scores.estimates.items()},
-        "two_way": {metric: _plain(one) for metric, one in scores.two_way.items()},
-        "seed_spread": {metric: _finite(one) for metric, one in scores.seed_spread.items()},
+        "scores": {metric: estimate_to_dict(one) for metric, one in scores.estimates.items()},
+        "two_way": {metric: estimate_to_dict(one) for metric, one in scores.two_way.items()},
+        "seed_spread": {metric: finite_or_none(one) for metric, one in scores.seed_spread.items()},
         "shares": dict(scores.shares),
         "calibration": scores.calibration.reset_index().to_dict(orient="records"),
     }
-
-
-def _plain(estimate: Estimate) -> dict[str, Any]:
-    """Return a score and its interval; null for what is undefined."""
-    if isinstance(estimate, ScoreInterval):
-        return asdict(estimate)
-    if isinstance(estimate, TooFewSessions):
-        sessions = {str(name): _finite(value) for name, value in estimate.session_values.items()}
-        return {"value": _finite(estimate.value), "session_values": sessions}
-    return {"value": _finite(estimate.value), "reason": estimate.reason}
-
-
-def _finite(value: float) -> float | None:
-    return None if math.isnan(value) else value

@@ -45,6 +45,19 @@ def test_the_weights_are_those_of_the_model(model: KemerModel, processor: KemerP
         np.testing.assert_allclose(found.speech_to_text[:, word], seen, rtol=1e-5)
 
 
+def test_speech_alone_has_no_words(model: KemerModel, processor: KemerProcessor) -> None:
+    samples = tiny.waveform(901, seed=1).numpy()
+    found = attend(model, processor, samples, None, sampling_rate=RATE)
+    with torch.no_grad():
+        output = model(**processor(audio=samples, sampling_rate=RATE), output_attentions=True)
+    np.testing.assert_allclose(
+        found.frame_weights, output.attentions[0].mean(dim=0).mean(dim=0).numpy(), rtol=1e-5
+    )
+    assert found.words == [] and found.speech_share == pytest.approx(1, abs=1e-5)
+    frames = len(found.seconds)
+    assert found.text_to_speech.shape == (0, frames) and found.speech_to_text.shape == (frames, 0)
+
+
 def test_a_frame_stands_in_the_middle_of_what_it_hears(
     model: KemerModel, processor: KemerProcessor
 ) -> None:

@@ -49,6 +49,21 @@ def metrics(run: tuple[RunArguments, Split]) -> dict[str, Any]:
     return json.loads(run[0].paths.metrics.read_text(), parse_constant=refuse)
 
 
+def test_scores_come_with_base_rates_and_what_sessions_say(
+    run: tuple[RunArguments, Split],
+) -> None:
+    arguments, _ = run
+    test = json.loads(arguments.paths.metrics.read_text())["test"]
+    frame = pd.read_parquet(arguments.paths.predictions)
+    labels = np.array([list(row) for row in frame["labels_reference"]])
+    assert list(test["base_rates"].values()) == pytest.approx(labels.mean(axis=0).tolist())
+    assert list(test["base_rates"])[3] == "neutral"
+    over = test["over_sessions"]
+    assert set(over) == {"exact_match", "distance", "f1_macro", "ccc_valence", "ccc_arousal"}
+    assert over["exact_match"]["value"] == pytest.approx(test["exact_match"])
+    assert set(over["exact_match"]["session_values"]) == {str(one) for one in test["sessions"]}
+
+
 def test_a_run_leaves_what_it_promises(run: tuple[RunArguments, Split]) -> None:
     paths = run[0].paths
     assert {path.name for path in paths.root.iterdir()} == {

@@ -33,9 +33,10 @@ def test_scores_stand_beside_what_they_were_measured_on(metrics: dict[str, Any])
     assert f"| constant answer | {test['constant_exact_match']:.3f} |" in text
     for name, found in test["decodings"].items():
         assert f"| decoding {name} | {found['exact_match']:.3f} |" in text
-    assert (
-        "Test sessions 1 of" in text and "(4 utterances)" in text and "no interval is given" in text
-    )
+    assert "Test sessions 1 of" in text and "(4 utterances)" in text
+    value = test["over_sessions"]["exact_match"]["session_values"]["1"]
+    assert f"exact match is {value:.3f} in session 1." in text
+    assert " | ".join(f"{rate:.1%}" for rate in test["base_rates"].values()) in text
     assert 'pipeline(model="someone/kemer", trust_remote_code=True)' in text
     leak = "a leak: voices of the test utterances are trained on"
     assert f"**This is {leak}.**" in card_of(metrics, leak=leak, protocol="random").text
@@ -49,6 +50,19 @@ def test_synthetic_speech_and_the_corpora_have_their_own_licence(metrics: dict[s
     assert "ynthetic" not in real.content and "ask ETRI before" in real.text
 
 
+def with_score(metrics: dict[str, Any], name: str, found: dict[str, Any]) -> str:
+    over = {**metrics["test"]["over_sessions"], name: found}
+    changed = {**metrics, "test": {**metrics["test"], "over_sessions": over}}
+    return write_model_card(changed, repo_id="a/b")
+
+
+def test_intervals_are_shown_where_there_are_sessions_enough(metrics: dict[str, Any]) -> None:
+    found = {"value": 0.5, "low": 0.4, "high": 0.6, "sessions": 12, "method": "session t"}
+    text = with_score(metrics, "exact_match", found)
+    assert "| exact match | 0.500 | [0.400, 0.600] |" in text
+    assert "over 12 sessions (session t)" in text and "too few" not in text
+
+
 def test_a_score_that_is_undefined_is_said(metrics: dict[str, Any]) -> None:
-    changed = {**metrics, "test": {**metrics["test"], "ccc_valence": None}}
-    assert "| CCC, valence | undefined |" in write_model_card(changed, repo_id="a/b")
+    undefined = {"value": None, "reason": "undefined"}
+    assert "| CCC, valence | undefined | – |" in with_score(metrics, "ccc_valence", undefined)

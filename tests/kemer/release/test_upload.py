@@ -51,5 +51,5 @@ def test_a_refusal_is_told_in_one_sentence(client: Run, hub: LoopbackHub, tmp_pa
     done = client("-c", PUSH, str(tmp_path / "thing"), "model", "public")
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
-    assert "OSError: the Hub refused the release of `someone/thing`" in last
+    assert "OSError: the Hub did not take the release of `someone/thing`" in last
     assert hub.repository("model", "someone/thing").head.files == {}

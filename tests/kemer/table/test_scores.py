@@ -8,12 +8,12 @@ from decoding_kemer import decode_argmax
 from kemer.calibration import brier_scores, calibration_errors
 from kemer.comparisons import compare
 from kemer.decoding import answer_shares
+from kemer.estimates import NoInterval
 from kemer.intervals import ScoreInterval, TooFewSessions
 from kemer.scoring import score_answers, session_interval
 from kemer.table.answers import DECODINGS
 from kemer.table.scores import (
     METRICS,
-    NoInterval,
     compare_rows,
     pool_corpora,
     score_cells,

@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 
+from kemer.estimates import NoInterval
 from kemer.intervals import ScoreInterval, TooFewSessions
-from kemer.table.scores import NoInterval, skill
+from kemer.table.scores import skill
 from kemer.table.sections import (
     ProtocolReport,
     calibration_table,
