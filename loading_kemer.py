@@ -5,6 +5,7 @@ the checkpoint lacks or the encoder has no place for is an error, never silently
 """
 
 import logging
+import pickle
 
 from torch import Tensor
 from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
@@ -84,7 +85,8 @@ def read_encoder_weights(
         The encoder's state dict, complete.
 
     Raises:
-        ValueError: if the checkpoint lacks weights of the encoder or holds more than it has.
+        ValueError: if the checkpoint lacks weights of the encoder or holds more than it has, or if
+            they are no safetensors and a pickle that holds more than tensors.
     """
     found, _ = PretrainedConfig.get_config_dict(checkpoint)
     is_kemer = found.get("model_type") == KemerConfig.model_type
@@ -98,13 +100,20 @@ def read_encoder_weights(
         prefixes = (f"{argument}_encoder.",)
     elif config.model_type == "speecht5":
         prefixes = ("speecht5.encoder.", "encoder.")
-    encoder, report = encoder_class.from_pretrained(
-        checkpoint,
-        config=config,
-        key_mapping={"^" + prefix.replace(".", r"\."): "" for prefix in prefixes} or None,
-        output_loading_info=True,
-        **arguments,
-    )
+    try:
+        encoder, report = encoder_class.from_pretrained(
+            checkpoint,
+            config=config,
+            key_mapping={"^" + prefix.replace(".", r"\."): "" for prefix in prefixes} or None,
+            output_loading_info=True,
+            weights_only=True,  # of a checkpoint without safetensors, tensors and nothing that runs
+            **arguments,
+        )
+    except pickle.UnpicklingError as error:  # PyTorch's advice would be to run what is in there
+        raise ValueError(
+            f"`{argument}` is {checkpoint!r}, whose weights are a pickle that holds more than "
+            "tensors; nothing of it was run. Use a checkpoint in safetensors."
+        ) from error
     _check_report(argument, checkpoint, found, encoder, report)
     return encoder.state_dict()
 

@@ -22,7 +22,7 @@ from kemer.features import build_features
 from kemer.initialisation import build_model, build_processor
 from kemer.lora import merge_lora
 from kemer.mistakes import told_in_a_sentence
-from kemer.release.releasing import open_run_target, push_run
+from kemer.release.run_push import open_run_target, push_run
 from kemer.results import save_model, summarise, write_results
 from kemer.training import build_trainer
 

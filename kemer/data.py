@@ -16,6 +16,7 @@ from datasets.exceptions import DatasetsError
 from huggingface_hub import file_exists, hf_hub_download
 
 from kemer.data_arguments import DataArguments
+from kemer.dataset_files import SYNTHETIC_MARKER
 from kemer.protocols import CROSSED_PROTOCOL, LEAKS, PROTOCOL_FILES, RANDOM_PROTOCOL
 from kemer.texts import CONTEXT_COLUMN, add_context, permute_texts
 
@@ -42,7 +43,6 @@ SHARED = {
     "script": "lines that are trained on must not be tested: build the dataset's folds again",
 }
 PERMUTATION_SEED = 0  # one control, whatever the seed of training
-SYNTHETIC_MARKER = "synthetic.json"
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from configuration_kemer import EMOTIONS
+from kemer.markdown import number
 
 DOTS_PER_INCH = 150
 BLUE, ORANGE, INK, GREY = "#0072B2", "#D55E00", "#222222", "#767676"
@@ -60,23 +61,6 @@ def confusion_counts(predictions: pd.DataFrame) -> np.ndarray:
             for k in range(len(EMOTIONS))
         ]
     )
-
-
-def number(value: float, *, digits: int = 3) -> str:
-    """Writes a score for a reader: fixed digits, and "undefined" in place of nan.
-
-    Args:
-        value: the score.
-        digits: decimals.
-
-    Returns:
-        The text.
-
-    Example:
-        >>> number(0.12345), number(float("nan"))
-        ('0.123', 'undefined')
-    """
-    return "undefined" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 def draw_matrix(axes: Axes, counts: np.ndarray, *, name: str, note: str) -> None:

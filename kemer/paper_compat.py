@@ -30,6 +30,7 @@ from kemer.data import Split, load_split
 from kemer.data_arguments import DataArguments
 from kemer.features import build_features
 from kemer.initialisation import build_model, build_processor
+from kemer.markdown import markdown_table
 from kemer.mistakes import told_in_a_sentence
 from kemer.paper_compat_passes import (
     OF_ANSWERING,
@@ -42,7 +43,6 @@ from kemer.paper_compat_passes import (
 )
 from kemer.paper_compat_run import FinishedRun
 from kemer.paper_compat_training import KeptEpoch, Weights, keep_best, train_epochs
-from kemer.report import markdown_table
 from kemer.training import UtteranceSampler, inverse_frequency_weights
 
 SWITCHES = {

@@ -16,9 +16,9 @@ from kemer.figures import (
     confusion_counts,
     draw_confusion,
     draw_valence_arousal,
-    number,
     save_figure,
 )
+from kemer.markdown import markdown_table, number
 from kemer.reliability_figure import draw_reliability
 from kemer.scoring import constant_answer, read_predictions, score, session_table
 
@@ -58,20 +58,6 @@ def full_title(title: str, *, synthetic: bool) -> str:
         The title for figures and page.
     """
     return f"{title} (synthetic speech)" if synthetic else title
-
-
-def markdown_table(header: list[str], rows: list[list[str]]) -> str:
-    """Writes a table in Markdown, its first column to the left and the others to the right.
-
-    Args:
-        header: the columns' names.
-        rows: the cells, one list a row.
-
-    Returns:
-        The table, without a final newline.
-    """
-    ruler = ["---"] + ["---:"] * (len(header) - 1)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, ruler, *rows])
 
 
 def scores_section(

@@ -1,4 +1,6 @@
 import logging
+import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -256,3 +258,56 @@ def test_the_library_reads_what_it_saved_alike(tmp_path: Path) -> None:
     """Guards the other tests: the library's own reader sees the same weights in these files."""
     upstream = save_checkpoint(tmp_path, "Wav2Vec2ForCTC", tiny.SPEECH["wav2vec2"])
     assert_same_weights(AutoModel.from_pretrained(tmp_path), upstream.wav2vec2)
+
+
+class Planted:
+    """What makes a folder if it is unpickled by a loader that runs what it reads."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (os.mkdir, (str(self.folder),))
+
+
+def pickle_weights(folder: Path, planted: Planted | None = None) -> None:
+    """Turn a checkpoint's safetensors into a `pytorch_model.bin`, as old ones are."""
+    weights: dict[str, Any] = dict(load_file(folder / "model.safetensors"))
+    (folder / "model.safetensors").unlink()
+    if planted is not None:
+        weights["planted"] = planted
+    torch.save(weights, folder / "pytorch_model.bin")
+
+
+@pytest.mark.parametrize(
+    ("side", "class_name"),
+    [("speech", "SpeechT5ForSpeechToSpeech"), ("text", "SpeechT5ForTextToSpeech")],
+)
+def test_a_checkpoint_without_safetensors_is_read_and_saved_with_them(
+    tmp_path: Path, side: str, class_name: str
+) -> None:
+    expected = save_checkpoint(tmp_path / "old", class_name, tiny.SPEECHT5)
+    pickle_weights(tmp_path / "old")
+    paths = {"speech": None, "text": None, side: str(tmp_path / "old")}
+    model = KemerModel.from_encoders(**paths)
+    found = model.speech_encoder if side == "speech" else model.text_encoder
+    assert_same_weights(found, encoder_of(expected))
+    model.save_pretrained(tmp_path / "saved")
+    names = {path.suffix for path in (tmp_path / "saved").iterdir()}
+    assert ".safetensors" in names and not names & {".bin", ".pt", ".pkl"}
+
+
+def test_code_that_was_planted_into_weights_is_not_run(tmp_path: Path) -> None:
+    traces = tmp_path / "traces"
+    save_checkpoint(tmp_path / "planted", "SpeechT5ForSpeechToSpeech", tiny.SPEECHT5)
+    pickle_weights(tmp_path / "planted", Planted(traces))
+    with pytest.raises(ValueError, match="nothing of it was run. Use a checkpoint in safetensors"):
+        KemerModel.from_encoders(speech=str(tmp_path / "planted"), text=None)
+    tiny.make_model().save_pretrained(tmp_path / "kemer")
+    pickle_weights(tmp_path / "kemer", Planted(traces))
+    with pytest.raises(pickle.UnpicklingError):
+        AutoModel.from_pretrained(tmp_path / "kemer", trust_remote_code=True)
+    assert not traces.exists()
+    # The trap is a real one: a loader that runs what it reads steps into it.
+    torch.load(tmp_path / "planted/pytorch_model.bin", weights_only=False)
+    assert traces.is_dir()

@@ -27,9 +27,11 @@ def machine(tmp_path: Path) -> Path:
     return programs
 
 
-def set_up(programs: Path, cwd: Path, python: str = "python3") -> subprocess.CompletedProcess:
+def set_up(
+    programs: Path, cwd: Path, *words: str, python: str = "python3"
+) -> subprocess.CompletedProcess:
     return subprocess.run(
-        ["/bin/sh", str(ROOT / "setup.sh")],
+        ["/bin/sh", str(ROOT / "setup.sh"), *words],
         cwd=cwd,
         env={"PATH": str(programs), "PYTHON": python},
         capture_output=True,
@@ -49,6 +51,18 @@ def test_without_root_it_names_the_missing_packages(machine: Path, tmp_path: Pat
 def test_a_package_that_is_there_is_not_asked_for(machine: Path, tmp_path: Path) -> None:
     write_program(machine, "ffmpeg", "true")
     assert "`apt-get install espeak-ng`" in set_up(machine, tmp_path).stderr
+
+
+def test_a_browser_is_asked_for_by_itself(machine: Path, tmp_path: Path) -> None:
+    (machine / "grep").symlink_to(shutil.which("false"))  # not Ubuntu
+    done = set_up(machine, tmp_path, "browser")
+    assert done.returncode == 1 and "`apt-get install chromium`" in done.stderr
+    write_program(machine, "id", "echo 0")
+    write_program(machine, "apt-get", f'echo "$@" >> {tmp_path}/asked')
+    done = set_up(machine, tmp_path, "browser")
+    assert done.returncode == 0 and done.stdout == "set-up: installing chromium\n"
+    assert (tmp_path / "asked").read_text().splitlines()[-1] == "install -y -qq chromium"
+    assert not (tmp_path / ".venv").exists()
 
 
 def test_an_old_python_is_refused(machine: Path, tmp_path: Path) -> None:

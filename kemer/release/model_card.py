@@ -10,10 +10,8 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from configuration_kemer import EMOTIONS
-from kemer.figures import number
+from kemer.markdown import markdown_table, number
 from kemer.protocols import name_protocol
-from kemer.report import markdown_table
 
 CORPORA = {"kemdy19": "KEMDy19", "kemdy20": "KEMDy20"}
 ETRI = "https://nanum.etri.re.kr/share/kjnoh2/{corpus}?lang=En_us"
@@ -62,8 +60,8 @@ def write_model_card(metrics: dict[str, Any], *, repo_id: str) -> str:
             * run["synthetic"]
         ),
         "Hears a Korean utterance and reads its English translation, and answers which of seven "
-        f"emotions are present ({', '.join(EMOTIONS)}) and how pleasant and how excited the "
-        "speaker is (valence and arousal, 1 to 5). KEMER, after Koh, Joo and Jung (2023).",
+        f"emotions are present ({', '.join(test['base_rates'])}) and how pleasant and how excited "
+        "the speaker is (valence and arousal, 1 to 5). KEMER, after Koh, Joo and Jung (2023).",
         "## Use\n\n" + USE.format(repo_id=repo_id),
         f"## Scores\n\n{_scores(metrics)}\n\n"
         f"Test sessions {', '.join(map(str, test['sessions']))} of {measured} "

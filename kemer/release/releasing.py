@@ -12,18 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kemer.arguments import RunPaths
+from kemer.dataset_files import is_synthetic
 from kemer.release.model_card import write_model_card
 from kemer.release.space_staging import stage_space
 from kemer.release.staging import (
-    is_synthetic,
     stage_dataset,
     stage_identifiers,
     stage_metric,
     stage_model,
 )
-from kemer.release.upload import Pushed, Target, find_owner, open_repository, push_folder
-from kemer.training_arguments import KemerTrainingArguments
+from kemer.release.upload import Pushed, Target, push_folder
 
 KINDS = {"model": "model", "dataset": "dataset", "metric": "space", "space": "space"}
 """What is released, and the kind of its repository."""
@@ -77,7 +75,7 @@ class Release:
         """
         if self.what == "model":
             stage_model(self.source, folder)
-            text = RunPaths(self.source).metrics.read_text(encoding="utf-8")
+            text = (self.source / "metrics.json").read_text(encoding="utf-8")
             card = write_model_card(json.loads(text), repo_id=self.target.repo_id)
             (folder / "README.md").write_text(card, encoding="utf-8")
         elif self.what == "metric":
@@ -146,50 +144,6 @@ def push_releases(releases: Sequence[Release]) -> list[Pushed]:
             )
             for release, folder in zip(releases, folders, strict=True)
         ]
-
-
-def open_run_target(training: KemerTrainingArguments, paths: RunPaths) -> Target | None:
-    """Open the repository that a run will be pushed to, before it trains.
-
-    Args:
-        training: `push_to_hub`, `hub_model_id` (default: the name of the run's folder, of the
-            token's owner), `hub_private_repo` and `hub_token`.
-        paths: of the run.
-
-    Returns:
-        the repository, which is there; None if the run is not to be pushed.
-
-    Raises:
-        ValueError: if the repository is public and was to be private, or the other way round.
-        OSError: if the Hub refuses, or cannot be reached.
-    """
-    if not training.push_to_hub:
-        return None
-    name = training.hub_model_id or paths.root.resolve().name
-    if "/" not in name:
-        name = f"{find_owner(training.hub_token)}/{name}"
-    target = Target(
-        name, "model", public=training.hub_private_repo is False, token=training.hub_token
-    )
-    open_repository(target)
-    training.hub_model_id = name  # the Trainer opens it once more, by this name
-    return target
-
-
-def push_run(paths: RunPaths, target: Target) -> str:
-    """Push a finished run's model; return what `train.py` prints of it.
-
-    Raises:
-        OSError: if the Hub refuses, or cannot be reached; the run is finished all the same.
-    """
-    try:
-        (pushed,) = push_releases([Release("model", paths.root, target)])
-    except OSError as error:
-        raise OSError(
-            f"the run is finished and lies in `{paths.root}`, but {error} (`python -m "
-            f"kemer.release model {paths.root} --repo-id {target.repo_id}` pushes it)"
-        ) from error
-    return f"pushed: {pushed.url} at {pushed.commit[:12]}"
 
 
 def _refuse_licensed(source: Path, *, public: bool) -> None:

@@ -14,13 +14,10 @@ from pathlib import Path
 
 import pyarrow.parquet
 
-from kemer.data import SYNTHETIC_MARKER
+from kemer.dataset_files import DATASET_FILES, FOLD_FILES
 
 MODEL_FILES = ("*.json", "*.safetensors", "*_kemer.py", "*.model", "*.txt", "*.jinja")
 """Of a model's folder: weights in safetensors alone, code, configuration, tokenizer."""
-
-DATASET_FILES = ("README.md", SYNTHETIC_MARKER, "data/**/*.parquet", "folds/*.csv")
-DATASET_FILES += ("scripts/*.csv", "bio/*.parquet", "reports/*")
 
 METRIC_FILES = ("README.md", "requirements.txt", "app.py", "evaluate_metric.py")
 IDS_FILE, CHECKSUMS_FILE = "ids.csv", "checksums.json"
@@ -78,7 +75,7 @@ def stage_identifiers(release: Path, target: Path) -> None:
         ValueError: if it is no such folder.
     """
     _refuse_unless_dataset(release)
-    _copy(release, target, ("folds/*.csv",))
+    _copy(release, target, FOLD_FILES)
     with (target / IDS_FILE).open("w", newline="", encoding="utf-8") as file:
         lines = csv.writer(file)
         lines.writerow(["corpus", "id"])
@@ -106,11 +103,6 @@ def stage_metric(source: Path, target: Path, *, name: str) -> None:
     _copy(source, target, METRIC_FILES)
     # `evaluate.load` looks for a file that is named as the repository; `app.py` for its own.
     shutil.copyfile(source / "evaluate_metric.py", target / f"{name}.py")
-
-
-def is_synthetic(release: Path) -> bool:
-    """Return whether a data set says that nobody spoke in it."""
-    return (release / SYNTHETIC_MARKER).is_file()
 
 
 def _refuse_unless_dataset(release: Path) -> None:

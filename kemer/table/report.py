@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from kemer.estimates import Estimate
 from kemer.intervals import TooFewSessions
+from kemer.markdown import markdown_table
 from kemer.protocols import LEAKS, name_protocol
-from kemer.report import SYNTHETIC_NOTE, markdown_table
+from kemer.report import SYNTHETIC_NOTE
 from kemer.table.answers import DECODINGS, OWN_DECODING
 from kemer.table.scores import RowScores
 from kemer.table.sections import (

@@ -13,10 +13,9 @@ import pandas as pd
 
 from kemer.comparisons import Comparison
 from kemer.estimates import Estimate, NoInterval
-from kemer.figures import number
 from kemer.intervals import ScoreInterval, TooFewSessions
+from kemer.markdown import markdown_table, number
 from kemer.raters import RaterFigures
-from kemer.report import markdown_table
 from kemer.table.answers import DECODINGS, OWN_DECODING
 from kemer.table.scores import METRICS, RowScores, skill
 

@@ -19,6 +19,8 @@ class Fault:
         after: requests that are let through before.
         bytes_sent: with status 0, how much of the true answer is sent first.
         headers: of the answer.
+        held: what the request waits for before anything is answered.
+        is_done: with status 0, whether what was asked is done before the connection breaks.
     """
 
     method: str
@@ -28,6 +30,8 @@ class Fault:
     after: int = 0
     bytes_sent: int = 0
     headers: tuple[tuple[str, str], ...] = ()
+    held: threading.Event | None = None
+    is_done: bool = True
 
 
 class Faults:
@@ -42,6 +46,11 @@ class Faults:
         """Make requests fail from now on."""
         with self._lock:
             self._faults.append(fault)
+
+    def clear(self) -> None:
+        """Let every request through from now on."""
+        with self._lock:
+            self._faults.clear()
 
     def strike(self, method: str, path: str) -> Fault | None:
         """Return the fault that strikes a request, if one does."""

@@ -7,6 +7,7 @@ datasets and evaluate call to push and to load, keeps everything in memory, and 
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import threading
@@ -106,10 +107,14 @@ class HubHandler(HubEndpoints, BaseHTTPRequestHandler):
         self.store, self.endpoint, self.port = self.hub.store, self.hub.endpoint, self.hub.port
         self.hub.requests.append((method, path))
         fault = self.hub.faults.strike(method, path)
+        if fault is not None and fault.held is not None:
+            fault.held.wait()
         if fault is not None and fault.status:
             answer = Answer(fault.status, {"error": "a fault of the test"})
             answer.headers |= dict(fault.headers)
             return self._send(method, answer)
+        if fault is not None and not fault.is_done:
+            return self._break_off()
         try:
             with self.hub.store.lock:
                 self._route(method, path)
@@ -127,8 +132,12 @@ class HubHandler(HubEndpoints, BaseHTTPRequestHandler):
             self.wfile.write(answer.content if cut is None else answer.content[:cut])
         if cut is not None:
             self.wfile.flush()
+            self._break_off()
+
+    def _break_off(self) -> None:
+        self.close_connection = True
+        with contextlib.suppress(OSError):  # a client that was killed is gone already
             self.connection.shutdown(socket.SHUT_RDWR)
-            self.close_connection = True
 
     def _route(self, method: str, path: str) -> None:
         for of_method, pattern, name in ROUTES:

@@ -1,7 +1,5 @@
 """The figures say the numbers: counts, shares, titles, the points and the line of equality."""
 
-import doctest
-
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
@@ -84,8 +82,3 @@ def test_constant_predictions_are_drawn_as_undefined():
     table = make_predictions().assign(valence_predicted=3.0, valence_reference=3.0)
     figure = figures.draw_valence_arousal(table, score(table), title="Run 7")
     assert figure.axes[0].get_title() == "valence: CCC undefined, MSE 0.00"
-
-
-def test_examples_run():
-    result = doctest.testmod(figures)
-    assert (result.failed, result.attempted) == (0, 1)

@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from kemer.command_line import parse_arguments
 from tests.hub.endpoints import TOKEN
@@ -15,7 +17,6 @@ from tests.hub.server import LoopbackHub
 from tests.kemer.bench import run_flags, run_train
 
 ROOT = Path(__file__).resolve().parents[3]
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
@@ -24,17 +25,48 @@ def hub() -> Iterator[LoopbackHub]:
         yield hub
 
 
-@pytest.fixture
-def client(hub: LoopbackHub, tmp_path: Path) -> Run:
-    """Run Python with the Hub as its only one and a cache of its own, empty at first."""
+class Run:
+    """Runs Python with a Hub as its only one and a cache of its own, empty at first.
 
-    def run(*words: str, cache: str = "cache", **environment: str):
+    Args:
+        hub: the Hub.
+        folder: where it runs; caches lie in it.
+    """
+
+    def __init__(self, hub: LoopbackHub, folder: Path) -> None:
+        self.hub, self.folder = hub, folder
+
+    def __call__(
+        self, *words: str, cache: str = "cache", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run Python to its end."""
+        return subprocess.run(
+            [sys.executable, *words],
+            cwd=self.folder,
+            env={**self._settings(cache), **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        """Start Python and go on."""
+        return subprocess.Popen(
+            [sys.executable, *words],
+            cwd=self.folder,
+            env=self._settings("cache"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def _settings(self, cache: str) -> dict[str, str]:
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith("HF_")
         }
-        settings = {
-            "HF_ENDPOINT": hub.endpoint,
-            "HF_HOME": str(tmp_path / cache),
+        return inherited | {
+            "HF_ENDPOINT": self.hub.endpoint,
+            "HF_HOME": str(self.folder / cache),
             "HF_TOKEN": TOKEN,
             "HF_HUB_DISABLE_XET": "1",
             "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -42,17 +74,11 @@ def client(hub: LoopbackHub, tmp_path: Path) -> Run:
             "OMP_NUM_THREADS": "1",
             "PYTHONPATH": str(ROOT),
         }
-        return subprocess.run(
-            [sys.executable, *words],
-            cwd=tmp_path,
-            env={**inherited, **settings, **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
 
-    return run
+
+@pytest.fixture
+def client(hub: LoopbackHub, tmp_path: Path) -> Run:
+    return Run(hub, tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +90,12 @@ def run_folder(bench: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     metrics["run"]["synthetic"] = True
     (folder / "metrics.json").write_text(json.dumps(metrics))
     return folder
+
+
+def changed_run(run: Path, target: Path) -> Path:
+    """Copy a run, with other weights."""
+    shutil.copytree(run, target)
+    weights = load_file(target / "model/model.safetensors")
+    weights = {name: value * 1.1 for name, value in weights.items()}
+    save_file(weights, target / "model/model.safetensors", metadata={"format": "pt"})
+    return target

@@ -131,38 +131,10 @@ def test_without_trust_a_stranger_is_told_what_to_do(
     done = client("-m", "kemer.release", "model", str(run_folder), "--repo-id", REPO)
     assert done.returncode == 0, done.stderr
     for call in ("AutoModel.from_pretrained('{}')", "pipeline(model='{}')"):
-        script = f"from transformers import *; {call.format(REPO)}"
+        script = f"from transformers import AutoModel, pipeline; {call.format(REPO)}"
         done = client("-c", script, cache="strangers", PYTHONPATH="")
         assert done.returncode == 1
         assert "`trust_remote_code=True`" in done.stderr.splitlines()[-1], done.stderr
-
-
-def test_a_run_that_could_not_be_pushed_is_not_begun(
-    client: Run, hub: LoopbackHub, bench: Path, tmp_path: Path
-) -> None:
-    run = tmp_path / "run"
-    words = [str(ROOT / "train.py"), *run_flags(bench, run), *PUSH]
-    for environment, message in (
-        ({"HF_TOKEN": "hf_wrong"}, "the Hub did not take the repository `someone/kemer-tiny`"),
-        ({"HF_ENDPOINT": "http://127.0.0.1:9"}, "Connection refused"),
-    ):
-        done = client(*words, **environment)
-        assert done.returncode == 2 and message in done.stderr.splitlines()[-1], done.stderr
-    assert not run.exists() and not hub.store.repositories
-
-
-def test_a_push_that_fails_loses_nothing_of_the_run(
-    client: Run, hub: LoopbackHub, bench: Path, tmp_path: Path
-) -> None:
-    run = tmp_path / "run"
-    hub.fail("POST", f"/{REPO}/commit/", status=403, times=99)
-    done = client(str(ROOT / "train.py"), *run_flags(bench, run), *PUSH)
-    assert done.returncode == 2
-    last = done.stderr.splitlines()[-1]
-    assert f"the run is finished and lies in `{run}`, but the Hub did not take" in last
-    assert f"`python -m kemer.release model {run} --repo-id {REPO}` pushes it" in last
-    assert (run / "metrics.json").is_file() and (run / "model/model.safetensors").is_file()
-    assert hub.repository("model", REPO).head.files == {}
 
 
 def test_what_is_wrong_with_the_last_part_stops_the_first(

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from kemer.release.staging import (
-    is_synthetic,
     stage_dataset,
     stage_identifiers,
     stage_metric,
@@ -84,9 +83,3 @@ def test_the_metric_is_there_under_the_name_of_its_repository(tmp_path: Path) ->
     for name in ("kemer-metric.py", "evaluate_metric.py"):
         assert (tmp_path / name).read_bytes() == code
     assert {"README.md", "app.py", "requirements.txt"} <= names(tmp_path)
-
-
-def test_what_is_synthetic_says_so(bench: Path, tmp_path: Path) -> None:
-    assert not is_synthetic(bench / "release")
-    (tmp_path / "synthetic.json").write_text("{}")
-    assert is_synthetic(tmp_path)
