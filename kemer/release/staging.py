@@ -22,6 +22,30 @@ MODEL_FILES = ("*.json", "*.safetensors", "*_kemer.py", "*.model", "*.txt", "*.j
 METRIC_FILES = ("README.md", "requirements.txt", "app.py", "evaluate_metric.py")
 IDS_FILE, CHECKSUMS_FILE = "ids.csv", "checksums.json"
 
+IDS_CARD = """---
+license: apache-2.0
+language: [ko]
+pretty_name: Folds of KEMDy
+tags: [emotion-recognition, folds]
+configs:
+- config_name: ids
+  data_files: ids.csv
+---
+
+# Folds of KEMDy, without the corpus
+
+No recording, transcript or label is in here: ETRI hands the corpora out under a signed agreement
+(https://nanum.etri.re.kr/share/kjnoh2/KEMDy20?lang=En_us). What is here lets somebody who has them
+work on the same utterances, divided in the same way:
+
+- `ids.csv`: corpus and id of every utterance of the data set that was built;
+- `folds/`: which session has which role in each fold;
+- `checksums.json`: SHA-256 of each file of that data set, and of the files here.
+
+`python -m dataset_script build` of KEMER makes the data set from the corpora; with the same
+versions of the libraries its files have these checksums.
+"""
+
 
 def stage_model(run: Path, target: Path) -> None:
     """Put a run's model together, without its card.
@@ -84,6 +108,7 @@ def stage_identifiers(release: Path, target: Path) -> None:
             columns = (table[name].to_pylist() for name in ("corpus", "id"))
             lines.writerows(zip(*columns, strict=True))
     _write_checksums(target, also=release)
+    (target / "README.md").write_text(IDS_CARD, encoding="utf-8")
 
 
 def stage_metric(source: Path, target: Path, *, name: str) -> None:

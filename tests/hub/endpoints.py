@@ -11,6 +11,7 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
+from tests.hub.cards import card_errors
 from tests.hub.store import Blob, Commit, HubStore, Repository
 
 OWNER, TOKEN = "someone", "hf_of_the_tests"
@@ -112,8 +113,10 @@ class HubEndpoints:
         raise Answer(200, url)
 
     def validate(self) -> None:
-        """Check a card's metadata: none is an error here but what is no YAML block."""
-        raise Answer(200, {"errors": [], "warnings": []})
+        """Check a card's metadata."""
+        told = self._json()
+        errors = [{"message": one} for one in card_errors(told["repoType"], told["content"])]
+        raise Answer(400 if errors else 200, {"errors": errors, "warnings": []})
 
     def settings(self, kinds: str, name: str) -> None:
         """Make a repository private or public."""

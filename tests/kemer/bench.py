@@ -43,7 +43,7 @@ _VOTES = (
     ["neutral"] * 8 + ["angry"] * 2,
     ["surprise"] * 7 + ["happy"] * 3,
 )
-_LINES = ("well done", "no, not you", "it is late", "why would he", "good night, then")
+LINES = ("well done", "no, not you", "it is late", "why would he", "good night, then")
 
 
 def make_segments() -> list[Segment]:
@@ -83,7 +83,7 @@ def make_release(folder: Path, *, variants: Sequence[str] = ()) -> Path:
         json.dumps(
             {"id": row_id, "text_en": text, "text_en_variants": [text + v for v in variants]}
         )
-        for row_id, text in zip(ids, itertools.cycle(_LINES), strict=False)
+        for row_id, text in zip(ids, itertools.cycle(LINES), strict=False)
         if row_id != EMPTY_TEXT
     ]
     translations.write_text("\n".join(lines) + "\n")

@@ -114,8 +114,8 @@ def test_a_data_set_of_the_corpora_never_becomes_public(
     words = ["dataset", source, "--repo-id", repo, "--public", "--text-free", "--tag", "v1"]
     release(client, *words)
     files = hub.repository("dataset", repo).head.files
-    assert {"ids.csv", "checksums.json", "folds/kemdy20.csv"} <= set(files)
-    assert all(path.startswith(("ids", "checksums", "folds/")) for path in files)
+    assert {"README.md", "ids.csv", "checksums.json", "folds/kemdy20.csv"} <= set(files)
+    assert all(path.startswith(("README", "ids", "checksums", "folds/")) for path in files)
     ids = files["ids.csv"].content.decode().split()
     assert len(ids) == 21 and ids[1].startswith("kemdy20,kemdy20/Sess01_")
     everything = b" ".join(blob.content for blob in files.values())

@@ -65,7 +65,9 @@ def test_a_data_set_goes_out_with_the_checksums_of_its_files(bench: Path, tmp_pa
 def test_without_texts_ids_and_folds_are_left(bench: Path, tmp_path: Path) -> None:
     stage_identifiers(bench / "release", tmp_path)
     found = names(tmp_path)
-    assert {name.split("/")[0] for name in found} == {"ids.csv", "checksums.json", "folds"}
+    assert {name.split("/")[0] for name in found} == {
+        *("README.md", "ids.csv", "checksums.json", "folds")
+    }
     with (tmp_path / "ids.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 20 and rows[0].keys() == {"corpus", "id"}

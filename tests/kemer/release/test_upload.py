@@ -53,3 +53,11 @@ def test_a_refusal_is_told_in_one_sentence(client: Run, hub: LoopbackHub, tmp_pa
     last = done.stderr.strip().splitlines()[-1]
     assert "OSError: the Hub did not take the release of `someone/thing`" in last
     assert hub.repository("model", "someone/thing").head.files == {}
+
+
+def test_a_card_that_the_hub_refuses_is_told(client: Run, hub: LoopbackHub, tmp_path: Path) -> None:
+    (tmp_path / "thing").mkdir()
+    (tmp_path / "thing/README.md").write_text("---\nsdk: gradio\nlicense: unheard of\n---\n")
+    done = client("-c", PUSH, str(tmp_path / "thing"), "space", "private")
+    assert done.returncode == 1 and "license 'unheard of'" in done.stderr
+    assert hub.repository("space", "someone/thing").head.files == {}
