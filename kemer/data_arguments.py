@@ -103,6 +103,14 @@ class DataArguments:
         },
     )
 
+    fast_encoder: bool = field(
+        default=True,
+        metadata={
+            "help": "Fill the cache on a processor with an encoder that pads nothing, where there "
+            "is one (SpeechT5's for speech); false takes the model's own, the reference."
+        },
+    )
+
     def __post_init__(self) -> None:
         if self.dataset is None:
             raise ValueError(

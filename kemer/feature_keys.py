@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 
 import encoders_kemer
+from kemer.fast import encoder as fast_encoder
+from kemer.fast import front_end, relative_attention
 
 FORMAT = 1
 """Of the keys and the shards; another number leaves all earlier caches aside."""
@@ -24,24 +26,30 @@ FORMAT = 1
 KEY_BYTES = 16
 LIBRARIES = ("torch", "transformers")
 
+FAST_MODULES = (fast_encoder, front_end, relative_attention)
+
 # Fields of a configuration that say where it comes from; the libraries are keyed by themselves.
 _PROVENANCE = ("_name_or_path", "transformers_version")
 
 
-def describe_encoder(encoder: nn.Module, *, stored: str, computed: str) -> dict[str, Any]:
+def describe_encoder(
+    encoder: nn.Module, *, stored: str, computed: str, fast: bool = False
+) -> dict[str, Any]:
     """Return everything but its input that an encoder's stored result depends on.
 
     Args:
         encoder: an encoder of a `KemerModel`.
         stored: precision of the hidden states on disk: `fp32`, `fp16` or `bf16`.
         computed: precision that the encoder computes in, of the same names.
+        fast: whether `kemer.fast` computes in its place.
 
     Returns:
         what JSON can hold: hashes of the weights and the code, the configuration, precisions and
         versions.
     """
     config = json.loads(json.dumps(encoder.config.to_dict(), default=str))
-    code = inspect.getsource(encoders_kemer).encode("utf-8")
+    modules = [encoders_kemer, *(FAST_MODULES if fast else ())]
+    code = "".join(inspect.getsource(module) for module in modules).encode("utf-8")
     return {
         "format": FORMAT,
         "encoder": type(encoder).__name__,
@@ -49,6 +57,7 @@ def describe_encoder(encoder: nn.Module, *, stored: str, computed: str) -> dict[
         "config": {name: value for name, value in config.items() if name not in _PROVENANCE},
         "stored": stored,
         "computed": computed,
+        "fast": fast,
         "code": hashlib.sha256(code).hexdigest(),
         "versions": {name: version(name) for name in LIBRARIES},
     }

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from encoders_kemer import encode_text, frame_lengths
 from kemer.arguments import RunArguments
 from kemer.batches import UtteranceCollator
+from kemer.fast.encoder import FastSpeechEncoder, is_fast
 from kemer.feature_keys import describe_encoder, encoder_key, input_key
 from modeling_kemer import KemerModel
 from processing_kemer import KemerProcessor
@@ -63,6 +64,7 @@ class FeatureSource:
         computed: type that it computes in under autocast; float32 is without.
         device: where it computes.
         workers: processes that read utterances for it, 0 for none.
+        fast: what encodes in its place, None where nothing does.
     """
 
     reader: InputReader
@@ -72,6 +74,7 @@ class FeatureSource:
     computed: torch.dtype
     device: torch.device
     workers: int
+    fast: FastSpeechEncoder | None = None
 
     @property
     def modality(self) -> str:
@@ -120,7 +123,22 @@ class FeatureSource:
             values: (batch, length), samples or token ids.
             mask: (batch, length).
         """
-        values, mask = values.to(self.device), mask.to(self.device)
+        if self.fast is not None:
+            lengths = mask.sum(dim=1).tolist()
+            waveforms = [row[:length] for row, length in zip(values, lengths, strict=True)]
+            rows = [states.to(self.stored) for states in self.fast(waveforms)]
+        else:
+            rows = self._encode_padded(values.to(self.device), mask.to(self.device))
+        if not all(bool(torch.isfinite(row).all()) for row in rows):
+            raise ValueError(
+                f"the {self.modality} encoder gives hidden states that are not finite as "
+                f"{self.description['stored']}; set `feature_cache_precision` to `fp32`, and mend "
+                "the encoder if that gives the same."
+            )
+        return rows
+
+    def _encode_padded(self, values: Tensor, mask: Tensor) -> list[Tensor]:
+        """Return the same from the encoder of the model, the reference."""
         is_lower = self.computed != torch.float32
         with torch.autocast(self.device.type, dtype=self.computed, enabled=is_lower):
             if self.modality == "speech":
@@ -129,14 +147,7 @@ class FeatureSource:
                 states, valid = encode_text(self.encoder, values, mask)
         states = states.to(self.stored).cpu()  # (batch, positions, hidden)
         lengths = valid.sum(dim=1).tolist()
-        rows = [row[:length] for row, length in zip(states, lengths, strict=True)]
-        if not all(bool(torch.isfinite(row).all()) for row in rows):
-            raise ValueError(
-                f"the {self.modality} encoder gives hidden states that are not finite as "
-                f"{self.description['stored']}; set `feature_cache_precision` to `fp32`, and mend "
-                "the encoder if that gives the same."
-            )
-        return rows
+        return [row[:length] for row, length in zip(states, lengths, strict=True)]
 
 
 def make_source(
@@ -169,12 +180,21 @@ def make_source(
         speech=model.config.speech_config is not None,
         text=model.config.text_config is not None,
     )
+    encoder = encoder.eval().to(training.device)
+    # On a GPU the library's kernels are the fast ones; float16 would overflow in the front end.
+    has_fast = is_fast(encoder) and training.device.type == "cpu" and computed != "fp16"
+    fast = None
+    if arguments.data.fast_encoder and has_fast:
+        fast = FastSpeechEncoder(encoder, dtype=DTYPES[computed])
     return FeatureSource(
         reader=InputReader(modality, collator),
-        encoder=encoder.eval().to(training.device),
-        description=describe_encoder(encoder, stored=stored, computed=computed),
+        encoder=encoder,
+        description=describe_encoder(
+            encoder, stored=stored, computed=computed, fast=fast is not None
+        ),
         stored=DTYPES[stored],
         computed=DTYPES[computed],
         device=training.device,
         workers=training.dataloader_num_workers,
+        fast=fast,
     )

@@ -48,6 +48,27 @@ def test_an_utterance_is_encoded_as_the_model_does_it(
         torch.testing.assert_close(found.logits, expected.logits, rtol=0, atol=1e-5)
 
 
+def test_the_fast_encoder_gives_what_the_reference_does(bench: Path, tmp_path: Path) -> None:
+    chosen = [[4, 0, 7], [1]]
+    found = {}
+    for fast in (True, False):
+        folder = tmp_path / str(fast)
+        settings = {"feature_cache_precision": "fp32", "fast_encoder": fast}
+        source, split, _ = make(bench, folder, "speech", **settings)
+        assert (source.fast is not None) == fast
+        found[fast] = [row for batch in source.encode(rows_of(split), chosen) for row in batch]
+        found[f"name {fast}"] = source.name
+    for one, other in zip(found[True], found[False], strict=True):
+        assert (one - other).norm() < 1e-5 * other.norm()
+    assert found["name True"] != found["name False"]
+
+
+def test_the_fast_encoder_is_for_speech_on_a_processor(bench: Path, tmp_path: Path) -> None:
+    assert make(bench, tmp_path / "text", "text")[0].fast is None
+    half = make(bench, tmp_path / "bf16", "speech", bf16=True)[0]
+    assert half.fast.dtype == torch.bfloat16 == half.computed
+
+
 @pytest.mark.parametrize("precision", DTYPES)
 def test_hidden_states_come_in_the_precision_asked_for(
     bench: Path, tmp_path: Path, precision: str
@@ -65,7 +86,7 @@ def test_dropout_layerdrop_and_specaugment_have_no_say(
     bench: Path, tmp_path: Path, modality: str
 ) -> None:
     """A frozen encoder is in evaluation mode, in training too, whatever its configuration says."""
-    source, split, model = make(bench, tmp_path, modality)
+    source, split, model = make(bench, tmp_path, modality, fast_encoder=False)
     source.encoder.wrapped_encoder.layerdrop = 0.5
     model.train()
     first, second = (list(source.encode(rows_of(split), [[1, 2]]))[0] for _ in range(2))
@@ -101,7 +122,7 @@ def test_a_missing_encoder_is_refused(bench: Path, tmp_path: Path) -> None:
 
 @MODALITIES
 def test_what_the_type_does_not_hold_is_refused(bench: Path, tmp_path: Path, modality: str) -> None:
-    source, split, model = make(bench, tmp_path, modality)
+    source, split, model = make(bench, tmp_path, modality, fast_encoder=False)
     with torch.no_grad():
         for name, weight in getattr(model, f"{modality}_encoder").named_parameters():
             if name.endswith("final_layer_norm.bias"):

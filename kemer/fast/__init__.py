@@ -1,0 +1,1 @@
+"""Encoders for inference, at the speed that the machine allows."""

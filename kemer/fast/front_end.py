@@ -1,0 +1,109 @@
+"""SpeechT5's convolutional front end as matrix products, for one utterance at a time.
+
+First part of `encoder`. Time runs along the rows: a convolution's patches are then overlapping
+rows of the same memory, and it is a product with no copy. Three things make it faster than the
+library's:
+
+- the group norm of the first layer is put into its weights: mean and variance of each channel over
+  time follow from mean and covariance of the patches, ten numbers wide, so that no pass over the
+  first layer's frames is spent on them;
+- the layers run over a stretch of time that stays in the cache, one after the other, before the
+  next stretch; and
+- nothing is padded.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+FRAMES_AT_ONCE = 48
+"""Frames of the last layer that are computed before the next ones."""
+
+
+class FastFrontEnd:
+    """The convolutions of a SpeechT5 speech encoder.
+
+    Args:
+        layers: of the library, the first of them with a group norm of one channel a group.
+        dtype: that is computed in; statistics are float64.
+
+    Attributes:
+        kernels: width of each layer.
+        strides: step of each layer.
+    """
+
+    def __init__(self, layers: nn.ModuleList, *, dtype: torch.dtype) -> None:
+        convolutions = [layer.conv for layer in layers]
+        self.kernels = [one.kernel_size[0] for one in convolutions]
+        self.strides = [one.stride[0] for one in convolutions]
+        self.first = convolutions[0].weight.detach().double().flatten(1)  # (channels, kernel)
+        norm = layers[0].layer_norm
+        self.scale, self.shift = norm.weight.detach().double(), norm.bias.detach().double()
+        self.epsilon = norm.eps
+        self.activation = layers[0].activation
+        self.dtype = dtype
+        # (out, kernel * in), as a patch of rows lies in memory
+        self.weights = [
+            one.weight.detach().permute(0, 2, 1).flatten(1).to(dtype) for one in convolutions[1:]
+        ]
+        self.biases = [
+            None if one.bias is None else one.bias.detach().to(dtype, copy=True)
+            for one in convolutions[1:]
+        ]
+
+    def __call__(self, samples: Tensor) -> Tensor:
+        """Return the features of an utterance.
+
+        Args:
+            samples: (samples,) float32, one frame's at least.
+
+        Returns:
+            (frames, channels).
+        """
+        patches = samples.unfold(0, self.kernels[0], self.strides[0])  # (positions, kernel)
+        weight, bias = self._normalised(patches)
+        positions = [len(patches)]
+        for kernel, stride in zip(self.kernels[1:], self.strides[1:], strict=True):
+            positions.append((positions[-1] - kernel) // stride + 1)
+        frames = positions[-1]
+        features = samples.new_empty((frames, self.weights[-1].shape[0]), dtype=self.dtype)
+        for first in range(0, frames, FRAMES_AT_ONCE):
+            last = min(first + FRAMES_AT_ONCE, frames)
+            start, stop = self._reach(first, last)
+            hidden = self._first_layer(patches[start:stop], weight, bias)
+            for number in range(len(self.weights)):
+                hidden = self._convolve(hidden, number)
+            features[first:last] = hidden
+        return features
+
+    def _normalised(self, patches: Tensor) -> tuple[Tensor, Tensor]:
+        """Return weight and bias of the first layer with its group norm in them."""
+        wide = patches.double()
+        mean = wide.mean(dim=0)  # (kernel,)
+        centred = wide - mean
+        covariance = centred.T @ centred / len(patches)  # (kernel, kernel)
+        variance = ((self.first @ covariance) * self.first).sum(dim=1)  # (channels,)
+        scale = self.scale * torch.rsqrt(variance + self.epsilon)
+        bias = self.shift - (self.first @ mean) * scale
+        return (self.first * scale[:, None]).to(self.dtype), bias.to(self.dtype)
+
+    def _reach(self, first: int, last: int) -> tuple[int, int]:
+        """Return which positions of the first layer the frames from `first` to `last` read."""
+        layers = zip(self.kernels[1:], self.strides[1:], strict=True)
+        for kernel, stride in reversed(list(layers)):
+            first, last = first * stride, (last - 1) * stride + kernel
+        return first, last
+
+    def _first_layer(self, patches: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """Return (positions, channels) of (positions, kernel)."""
+        return self.activation(nn.functional.linear(patches.to(self.dtype), weight, bias))
+
+    def _convolve(self, hidden: Tensor, number: int) -> Tensor:
+        """Return one of the later layers, (positions, out), of (positions before, in)."""
+        kernel, stride = self.kernels[number + 1], self.strides[number + 1]
+        width = hidden.shape[1]
+        count = (len(hidden) - kernel) // stride + 1
+        patches = hidden.as_strided((count, kernel * width), (stride * width, 1))
+        weight, bias = self.weights[number], self.biases[number]
+        return self.activation(nn.functional.linear(patches, weight, bias))
