@@ -14,8 +14,8 @@ import numpy as np
 
 from kemer.attention_weights import AttentionWeights, attend
 from kemer.predict.answering import Answerer
-from kemer.predict.cutting import CutSettings
 from kemer.predict.reading import Recording
+from kemer.predict.settings import CutSettings
 from pipeline_kemer import is_korean_to
 
 LONGEST_SECONDS = 600

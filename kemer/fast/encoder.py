@@ -43,7 +43,8 @@ class FastLayer:
 class FastSpeechEncoder:
     """A SpeechT5 speech encoder for inference.
 
-    It holds copies of the weights: what is trained later does not reach it.
+    It shares weights with the encoder where their type is the same and holds copies of the others:
+    make it anew after a step of training.
 
     Args:
         encoder: in evaluation mode.
@@ -143,7 +144,7 @@ class FastSpeechEncoder:
         )
 
     def _cast(self, weight: Tensor) -> Tensor:
-        return weight.detach().to(self.dtype, copy=True)
+        return weight.detach().to(self.dtype)
 
     def _pair(self, linear: nn.Linear) -> tuple[Tensor, Tensor]:
         return self._cast(linear.weight), self._cast(linear.bias)
@@ -170,7 +171,7 @@ class FastPositions:
         # (groups, kernel * in, out of a group)
         grouped = weight.view(self.groups, out // self.groups, inside, self.kernel)
         self.weight = grouped.permute(0, 3, 2, 1).flatten(1, 2).to(dtype).contiguous()
-        self.bias = convolution.bias.detach().to(dtype, copy=True)
+        self.bias = convolution.bias.detach().to(dtype)
         self.padding = convolution.padding[0]
         self.activation = embedding.activation
 

@@ -48,8 +48,7 @@ class FastFrontEnd:
             one.weight.detach().permute(0, 2, 1).flatten(1).to(dtype) for one in convolutions[1:]
         ]
         self.biases = [
-            None if one.bias is None else one.bias.detach().to(dtype, copy=True)
-            for one in convolutions[1:]
+            None if one.bias is None else one.bias.detach().to(dtype) for one in convolutions[1:]
         ]
 
     def __call__(self, samples: Tensor) -> Tensor:

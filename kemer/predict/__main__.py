@@ -17,10 +17,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from kemer.mistakes import told_in_a_sentence
-from kemer.predict.answering import Answerer
-from kemer.predict.cutting import CUTS, CutSettings
 from kemer.predict.formats import FORMATS, AnswerWriter
 from kemer.predict.reading import find_files, read_ahead
+from kemer.predict.settings import CUTS, CutSettings
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -42,7 +41,15 @@ def main(argv: list[str] | None = None) -> None:
             silence_seconds=told.silence_seconds,
             longest=told.longest,
         )
-        answerer = Answerer(told.model, settings=settings, batch_size=told.batch_size)
+        from kemer.predict.answering import Answerer  # heavy: `--help` and mistakes need none of it
+
+        answerer = Answerer(
+            told.model,
+            settings=settings,
+            batch_size=told.batch_size,
+            precision=told.precision,
+            fast=not told.reference_encoder,
+        )
     writer = AnswerWriter(sys.stdout, told.format, answerer.processor.emotions)
     failed = 0
     progress = tqdm(total=len(files), unit="file", disable=not sys.stderr.isatty())
@@ -72,6 +79,17 @@ def make_parser() -> argparse.ArgumentParser:
     add("--text", help="what was said in the one recording, which is then not cut")
     add("--format", choices=FORMATS, default="json", help="default: %(default)s")
     add("--batch-size", type=int, default=8, help="utterances at once (default: %(default)s)")
+    add(
+        "--precision",
+        choices=("fp32", "bf16"),
+        default="fp32",
+        help="that the speech encoder computes in (default: %(default)s)",
+    )
+    add(
+        "--reference-encoder",
+        action="store_true",
+        help="run the model's own speech encoder in place of the one that pads nothing",
+    )
     add("--cut", choices=CUTS, default=cut.by, help="what ends an utterance (default: %(default)s)")
     add("--silence-db", type=float, default=cut.silence_db, help="default: %(default)s")
     add("--silence-seconds", type=float, default=cut.silence_seconds, help="default: %(default)s")

@@ -11,10 +11,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
-from kemer.predict.cutting import CutSettings, cut_utterances
+from kemer.fast.encoder import FastSpeechEncoder, is_fast
+from kemer.predict.cutting import cut_utterances
 from kemer.predict.reading import Recording, read_recording
+from kemer.predict.settings import CutSettings
 from kemer.trained import load_trained
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 class Answerer:
@@ -24,6 +30,8 @@ class Answerer:
         checkpoint: folder or repository of a KEMER model.
         settings: how recordings are cut.
         batch_size: utterances that are answered together; changes no answer.
+        precision: that the speech encoder computes in, `fp32` or `bf16`.
+        fast: encode speech without padding where that is there: SpeechT5's, on a processor.
         option: what the user named the checkpoint by, for messages.
 
     Attributes:
@@ -40,6 +48,8 @@ class Answerer:
         *,
         settings: CutSettings,
         batch_size: int = 8,
+        precision: str = "fp32",
+        fast: bool = True,
         option: str = "--model",
     ) -> None:
         if batch_size < 1:
@@ -47,6 +57,10 @@ class Answerer:
         self.model, self.processor = load_trained(checkpoint, option=option)
         self.model.to("cuda" if torch.cuda.is_available() else "cpu")
         self.settings, self.batch_size = settings, batch_size
+        self.dtype = PRECISIONS[precision]
+        encoder, self.fast = self.model.speech_encoder, None
+        if fast and is_fast(encoder) and self.model.device.type == "cpu":
+            self.fast = FastSpeechEncoder(encoder, dtype=self.dtype)
 
     def read(self, path: Path) -> Recording:
         """Return a recording, decoded at the model's rate.
@@ -115,6 +129,22 @@ class Answerer:
             arguments["text"] = [text] * len(audio)
         if not arguments:
             raise ValueError("the model reads only; give `--text`")
-        inputs = self.processor(**arguments)
+        inputs = dict(self.processor(**arguments))
+        if self.fast is not None:
+            inputs |= self._encode(inputs.pop("input_values"), inputs.pop("attention_mask"))
         inputs = {name: value.to(self.model.device) for name, value in inputs.items()}
-        return self.processor.post_process(self.model(**inputs))
+        is_lower = self.dtype != torch.float32
+        with torch.autocast(self.model.device.type, dtype=self.dtype, enabled=is_lower):
+            outputs = self.model(**inputs)
+        return self.processor.post_process(outputs)
+
+    def _encode(self, input_values: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
+        """Return what the model takes in place of waveforms, both (batch, samples)."""
+        lengths = attention_mask.sum(dim=1).tolist()
+        waveforms = [row[:length] for row, length in zip(input_values, lengths, strict=True)]
+        states = [one.float() for one in self.fast(waveforms)]
+        masks = [torch.ones(len(one), dtype=torch.long) for one in states]
+        return {
+            "speech_hidden_states": pad_sequence(states, batch_first=True),
+            "attention_mask": pad_sequence(masks, batch_first=True),
+        }

@@ -17,11 +17,13 @@ CODE_FILES = (
     "*_kemer.py",
     "kemer/__init__.py",
     "kemer/attention_weights.py",
+    "kemer/fast/*.py",
     "kemer/trained.py",
     "kemer/predict/__init__.py",
     "kemer/predict/answering.py",
     "kemer/predict/cutting.py",
     "kemer/predict/reading.py",
+    "kemer/predict/settings.py",
 )
 
 

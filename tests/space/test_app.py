@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 import app
 import page_texts
 from kemer.predict.answering import Answerer
-from kemer.predict.cutting import CutSettings
+from kemer.predict.settings import CutSettings
 
 SECONDS = 60_000  # milliseconds until a figure has to be there
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from kemer.predict.answering import Answerer
-from kemer.predict.cutting import CutSettings
 from kemer.predict.reading import Recording
+from kemer.predict.settings import CutSettings
 from tests import tiny
 from tests.kemer.predict.recordings import make_sound
 
@@ -41,3 +41,19 @@ def test_nobody_speaks_and_a_checkpoint_that_is_none(answerer: Answerer, tmp_pat
     ):
         with pytest.raises(ValueError, match=message):
             Answerer(str(tmp_path / "nowhere"), settings=CutSettings(), **words)
+
+
+def test_the_fast_encoder_answers_as_the_model_does(answerer: Answerer, tmp_path: Path) -> None:
+    slow = Answerer(str(tmp_path), settings=CutSettings(), fast=False)
+    half = Answerer(str(tmp_path), settings=CutSettings(), precision="bf16")
+    assert answerer.fast is not None and slow.fast is None
+    recording = Recording(make_sound(0.5, 0.7, 0.4), ((0.5, 1.3), (2.0, 2.8)))
+    for text in (None, "well done"):
+        expected = list(slow.answer(recording, text=text))
+        for other, tolerance in ((answerer, 1e-4), (half, 0.02)):
+            found = list(other.answer(recording, text=text))
+            assert len(found) == len(expected) == (1 if text else 3)
+            for one, reference in zip(found, expected, strict=True):
+                chances = reference["probabilities"]
+                assert one["probabilities"] == pytest.approx(chances, abs=tolerance)
+                assert one["valence"] == pytest.approx(reference["valence"], abs=5 * tolerance)

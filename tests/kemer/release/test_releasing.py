@@ -12,7 +12,7 @@ import soundfile
 from gradio_client import Client, handle_file
 
 from kemer.predict.answering import Answerer
-from kemer.predict.cutting import CutSettings
+from kemer.predict.settings import CutSettings
 from kemer.release.releasing import Release, all_releases, push_releases
 from kemer.release.upload import Target
 from modeling_kemer import KemerModel
