@@ -6,6 +6,7 @@ apart by the colour-blind and in grey (Okabe and Ito, https://jfly.uni-koeln.de/
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from typing import Any
 
@@ -121,7 +122,8 @@ def draw_attention(
         rows=1 + has_words,
         cols=1,
         specs=[[{"secondary_y": True}], *([[{}]] * has_words)],
-        vertical_spacing=0.25,
+        vertical_spacing=0.3,
+        subplot_titles=[None, texts["words"]] if has_words else None,
     )
     times, edges = _envelope(samples, rate=rate)
     line = {"color": "#B0B0B0", "width": 1}
@@ -151,8 +153,9 @@ def draw_attention(
             hovertemplate="%{y:.2f}<extra></extra>",
         )
         figure.add_trace(bars, row=2, col=1)
-        figure.update_xaxes(tickvals=numbers, ticktext=weights.words, row=2, col=1)
-        figure.update_yaxes(title=texts["words"], row=2, col=1)
+        # Plotly would take a special token such as `</s>` for a tag.
+        words = [html.escape(word) for word in weights.words]
+        figure.update_xaxes(tickvals=numbers, ticktext=words, row=2, col=1)
     figure.update_xaxes(title=texts["seconds"], row=1, col=1)
     figure.update_yaxes(showticklabels=False, row=1, col=1, secondary_y=False)
     title = texts["attention"] if weights is not None else texts["no_attention"]

@@ -6,6 +6,7 @@ its filter `silencedetect`, where it is silent.
 
 from __future__ import annotations
 
+import mimetypes
 import re
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ import numpy as np
 SILENCE_LINE = re.compile(r"silence_(start|end): (-?[\d.]+)")
 LINES_SHOWN = 2
 FILES_AHEAD = 2
+OTHER_KINDS = ("text/", "image/", "application/json", "application/pdf")
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,10 @@ class Recording:
 
 
 def find_files(places: Sequence[Path]) -> Iterator[Path]:
-    """Yield files, and of folders all that is in them and below, in the order of their names.
+    """Yield files, and of folders what is in them and below, in the order of their names.
+
+    Of a folder, what its name says to be a text or a picture is passed over: corpora have the
+    transcript beside each recording.
 
     Args:
         places: files and folders; a file that is not there is yielded, too, and fails later.
@@ -46,10 +51,16 @@ def find_files(places: Sequence[Path]) -> Iterator[Path]:
             yield from sorted(
                 path
                 for path in place.rglob("*")
-                if path.is_file() and not path.name.startswith(".")
+                if path.is_file() and not path.name.startswith(".") and not _is_other(path)
             )
         else:
             yield place
+
+
+def _is_other(path: Path) -> bool:
+    """Return whether a file is no recording by its name."""
+    kind = mimetypes.guess_type(path.name)[0] or ""
+    return kind.startswith(OTHER_KINDS)
 
 
 def read_ahead(

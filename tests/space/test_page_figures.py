@@ -64,14 +64,14 @@ def weights(words: list[str]) -> AttentionWeights:
 
 def test_attention_is_drawn_as_multiples_of_even_shares() -> None:
     samples = np.sin(np.arange(4801)).astype("f4")
-    figure = draw_attention(samples, weights(["no"]), rate=1000, start=2.0, language="en")
+    figure = draw_attention(samples, weights(["</s>"]), rate=1000, start=2.0, language="en")
     wave, look, bars = figure.data
     assert len(wave.x) <= 2 * WAVEFORM_POINTS and wave.x[0] == 2.0 and wave.x[-1] <= 6.801
     assert max(wave.y) == pytest.approx(samples.max()) and min(wave.y) == samples.min()
     # Five positions: two frames and the three tokens of the word.
     assert list(look.y) == [1.25, 1.25] and list(look.x) == pytest.approx([2.1, 2.2])
     assert list(bars.y) == pytest.approx([0.5 * 5 / 3])
-    assert list(figure.layout.xaxis2.ticktext) == ["no"]
+    assert list(figure.layout.xaxis2.ticktext) == ["&lt;/s&gt;"]
 
 
 def test_without_words_or_attention_less_is_drawn() -> None:

@@ -32,12 +32,24 @@ def test_samples_are_those_of_the_file(tmp_path: Path) -> None:
 
 
 def test_folders_give_their_files_and_what_is_missing_is_kept(tmp_path: Path) -> None:
-    for name in ("b.wav", "a.wav", "deep/c.mp3", ".hidden"):
+    for name in (
+        "b.wav",
+        "a.wav",
+        "deep/c.mp3",
+        "d",
+        ".hidden",
+        "a.txt",
+        "x.json",
+        "y.csv",
+        "z.png",
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
     missing = tmp_path / "nowhere.wav"
     names = [path.name for path in find_files([missing, tmp_path])]
-    assert names == ["nowhere.wav", "a.wav", "b.wav", "c.mp3"]
+    assert names == ["nowhere.wav", "a.wav", "b.wav", "d", "c.mp3"]
+    text = tmp_path / "a.txt"
+    assert list(find_files([text])) == [text]  # who names it, means it
 
 
 @pytest.mark.parametrize(
