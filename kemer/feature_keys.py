@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 import encoders_kemer
 from kemer.fast import encoder as fast_encoder
-from kemer.fast import front_end, relative_attention
+from kemer.fast import front_end, positions, products, relative_attention
 
 FORMAT = 1
 """Of the keys and the shards; another number leaves all earlier caches aside."""
@@ -26,7 +26,7 @@ FORMAT = 1
 KEY_BYTES = 16
 LIBRARIES = ("torch", "transformers")
 
-FAST_MODULES = (fast_encoder, front_end, relative_attention)
+FAST_MODULES = (fast_encoder, front_end, positions, products, relative_attention)
 
 # Fields of a configuration that say where it comes from; the libraries are keyed by themselves.
 _PROVENANCE = ("_name_or_path", "transformers_version")

