@@ -17,7 +17,7 @@ from pathlib import Path
 
 import soundfile
 import torch
-from transformers import AutoModel, AutoProcessor, pipeline
+from transformers import pipeline
 
 from benchmarks.speed_inputs import RATE, make_waveforms, write_encoders
 from kemer.predict.answering import Answerer
@@ -74,14 +74,7 @@ def write_model(folder: Path) -> Path:
 
 def measure_pipeline(checkpoint: Path, files: list[Path]) -> float:
     """Return the seconds that transformers' pipeline takes."""
-    model = AutoModel.from_pretrained(checkpoint, trust_remote_code=True).eval()
-    processor = AutoProcessor.from_pretrained(checkpoint, trust_remote_code=True)
-    listen = pipeline(
-        "dialogue-emotion-recognition",
-        model=model,
-        processor=processor,
-        trust_remote_code=True,
-    )
+    listen = pipeline(model=str(checkpoint), trust_remote_code=True)
     began = time.perf_counter()
     with torch.inference_mode():
         answers = listen([{"audio": str(path)} for path in files], batch_size=BATCH)

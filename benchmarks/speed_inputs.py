@@ -19,7 +19,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch.nn import functional
-from transformers import SpeechT5Config, SpeechT5ForSpeechToSpeech, SpeechT5ForTextToSpeech
+from transformers import (
+    SpeechT5Config,
+    SpeechT5ForSpeechToSpeech,
+    SpeechT5ForTextToSpeech,
+    SpeechT5Tokenizer,
+)
 
 from benchmarks.build_dataset import write_corpus
 from configuration_kemer import KemerConfig
@@ -98,13 +103,15 @@ def shortest(work: Callable[[], object], times: int = 3) -> float:
 
 def write_encoders(folder: Path) -> tuple[Path, Path]:
     """Save checkpoints of real size and the published classes; return speech's and text's."""
+    for name in ("speech", "text"):  # tokenizer and feature extractor
+        shutil.copytree(ROOT / "demo_encoders" / name, folder / name)
     for name, model_class in (
         ("speech", SpeechT5ForSpeechToSpeech),
         ("text", SpeechT5ForTextToSpeech),
     ):
         torch.manual_seed(0)
-        shutil.copytree(ROOT / "demo_encoders" / name, folder / name)  # tokenizer and extractor
-        model_class(SpeechT5Config()).save_pretrained(folder / name)
+        letters = len(SpeechT5Tokenizer.from_pretrained(folder / "text"))
+        model_class(SpeechT5Config(vocab_size=letters)).save_pretrained(folder / name)
     return folder / "speech", folder / "text"
 
 

@@ -53,7 +53,7 @@ def describe_encoder(
     return {
         "format": FORMAT,
         "encoder": type(encoder).__name__,
-        "weights": _hash_weights(encoder),
+        "weights": hash_weights(encoder),
         "config": {name: value for name, value in config.items() if name not in _PROVENANCE},
         "stored": stored,
         "computed": computed,
@@ -84,7 +84,8 @@ def input_key(values: Tensor) -> str:
     return found.hexdigest()
 
 
-def _hash_weights(encoder: nn.Module) -> str:
+def hash_weights(encoder: nn.Module) -> str:
+    """Return the hash of an encoder's weights and buffers, 32 hexadecimal digits."""
     found = hashlib.blake2b(digest_size=KEY_BYTES)
     for name, value in sorted(encoder.state_dict().items()):
         _add(found, name, value)

@@ -7,6 +7,7 @@ sessions are not seen here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from transformers import (
 )
 
 from kemer.batches import HiddenStates, UtteranceCollator, UtteranceDataset
+from kemer.checkpoint_weights import check_frozen, hash_frozen, refuse_lost, save_trained
 from kemer.data import Split
 from kemer.data_arguments import DataArguments
 from kemer.evaluation import ValidationScores
@@ -144,10 +146,12 @@ def inverse_frequency_weights(labels: np.ndarray) -> np.ndarray:
 
 
 class KemerTrainer(Trainer):
-    """transformers' Trainer; only the choice of training rows is ours."""
+    """transformers' Trainer, with our choice of training rows and of what checkpoints hold."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # Of the model as it is handed over; frozen encoders stay as they are.
+        self.frozen_hashes = hash_frozen(self.model)
         self.train_sampler: UtteranceSampler | NumberedSampler | None = None
         self.add_callback(TellEpoch(self))
 
@@ -159,6 +163,21 @@ class KemerTrainer(Trainer):
         numbered = isinstance(dataset, VariantDataset)
         self.train_sampler = NumberedSampler(sampler) if numbered else sampler
         return self.train_sampler
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        if not self.frozen_hashes:
+            super()._save(output_dir, state_dict)
+        elif self.args.should_save:
+            model = self.accelerator.unwrap_model(self.model)
+            folder = Path(output_dir or self.args.output_dir)
+            save_trained(model, folder, hashes=self.frozen_hashes)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        check_frozen(Path(resume_from_checkpoint), hashes=self.frozen_hashes)
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        refuse_lost(load_result.missing_keys, hashes=self.frozen_hashes)
 
     def _make_sampler(self, dataset: UtteranceDataset) -> UtteranceSampler:
         balanced = self.args.sampler == "inverse_frequency"
