@@ -100,7 +100,7 @@ FIGURES = (
     Figure(
         "joint training, 30 epochs, extraction included, bf16",
         "the same epochs with encoders run in each, fp32 (computed from one and two epochs)",
-        "training_epochs --utterances 60",
+        "training_epochs --utterances 40",
         lambda found: found["times as fast"],
         "25 ×",
         at_least(25),
@@ -124,16 +124,16 @@ FIGURES = (
     Figure(
         "dataset build, CPU an utterance",
         "",
-        "build_dataset --utterances 1000 20000",
+        "build_dataset --utterances 1000 10000",
         lambda found: found["CPU ms each"],
         "2 ms",
         at_most(2),
         "{:.2f} ms",
     ),
     Figure(
-        "dataset build, peak memory of 20,000 utterances",
+        "dataset build, peak memory of 10,000 utterances",
         "of 1,000",
-        "build_dataset --utterances 1000 20000",
+        "build_dataset --utterances 1000 10000",
         lambda found: found["peak"],
         "flat",
         at_most(1.1),
@@ -160,7 +160,7 @@ FIGURES = (
     Figure(
         "two processes (gloo), extraction, bf16",
         "one process with one thread",
-        "two_processes --utterances 60",
+        "two_processes --utterances 40",
         lambda found: found["times as fast, extraction"],
         "1.7 ×",
         at_least(1.7),
@@ -168,7 +168,7 @@ FIGURES = (
     Figure(
         "two processes (gloo), training on cached features, bf16",
         "one process with one thread",
-        "two_processes --utterances 60",
+        "two_processes --utterances 40",
         lambda found: found["times as fast, training"],
         "1.7 ×",
         at_least(1.7),
