@@ -28,10 +28,9 @@ from benchmarks.speed_inputs import (
     run_python,
     shortest,
 )
-from kemer.fast.encoder import FastSpeechEncoder
+from kemer.fast.encoder import DTYPES, FastSpeechEncoder
 
 UTTERANCES = 32
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def main() -> None:

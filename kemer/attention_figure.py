@@ -58,8 +58,12 @@ def _draw_speech(
     axes.set_title("speech: waveform, and what its frames are given", fontsize=11, color=INK)
     axes.tick_params(labelcolor=INK)
     given = axes.twinx()
-    total = len(weights.seconds) + int(weights.tokens.sum())
-    given.plot(weights.seconds, relative(weights.frame_weights, total), color=BLUE, linewidth=1.8)
+    given.plot(
+        weights.seconds,
+        relative(weights.frame_weights, weights.positions),
+        color=BLUE,
+        linewidth=1.8,
+    )
     given.axhline(1.0, color=ORANGE, linewidth=1.2, linestyle=(0, (5, 3)))
     given.set_ylim(bottom=0)
     given.yaxis.set_label_position("left")
@@ -115,8 +119,7 @@ def _draw_looks(axes: Axes, weights: AttentionWeights, *, seconds: float) -> Non
 
 def _draw_words(axes: Axes, weights: AttentionWeights) -> None:
     """Draw what the tokens of each word are given."""
-    total = len(weights.seconds) + int(weights.tokens.sum())
-    values = relative(weights.word_weights, total) / weights.tokens
+    values = relative(weights.word_weights, weights.positions) / weights.tokens
     axes.barh(range(len(values)), values, height=0.6, color=BLUE)
     axes.axvline(1.0, color=ORANGE, linewidth=1.2, linestyle=(0, (5, 3)))
     axes.set(ylim=(len(values) - 0.5, -0.5), yticks=[])

@@ -51,6 +51,11 @@ class AttentionWeights:
     tokens: np.ndarray
 
     @property
+    def positions(self) -> int:
+        """How many frames and tokens share the attention."""
+        return len(self.seconds) + int(self.tokens.sum())
+
+    @property
     def speech_share(self) -> float:
         """What all of speech is given, in [0, 1]."""
         return float(self.frame_weights.sum())
@@ -58,7 +63,7 @@ class AttentionWeights:
     @property
     def speech_positions(self) -> float:
         """Share of the positions that are speech: what it would be given if all were equal."""
-        return len(self.seconds) / (len(self.seconds) + int(self.tokens.sum()))
+        return len(self.seconds) / self.positions
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers."""

@@ -17,12 +17,10 @@ from torch.utils.data import DataLoader, Dataset
 from encoders_kemer import encode_text, frame_lengths
 from kemer.arguments import RunArguments
 from kemer.batches import UtteranceCollator
-from kemer.fast.encoder import FastSpeechEncoder, is_fast
+from kemer.fast.encoder import DTYPES, FastSpeechEncoder, make_fast
 from kemer.feature_keys import describe_encoder, encoder_key, input_key
 from modeling_kemer import KemerModel
 from processing_kemer import KemerProcessor
-
-DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
 
 @dataclass(frozen=True)
@@ -124,9 +122,7 @@ class FeatureSource:
             mask: (batch, length).
         """
         if self.fast is not None:
-            lengths = mask.sum(dim=1).tolist()
-            waveforms = [row[:length] for row, length in zip(values, lengths, strict=True)]
-            rows = [states.to(self.stored) for states in self.fast(waveforms)]
+            rows = [states.to(self.stored) for states in self.fast.encode_padded(values, mask)]
         else:
             rows = self._encode_padded(values.to(self.device), mask.to(self.device))
         if not all(bool(torch.isfinite(row).all()) for row in rows):
@@ -181,11 +177,7 @@ def make_source(
         text=model.config.text_config is not None,
     )
     encoder = encoder.eval().to(training.device)
-    # On a GPU the library's kernels are the fast ones; float16 would overflow in the front end.
-    has_fast = is_fast(encoder) and training.device.type == "cpu" and computed != "fp16"
-    fast = None
-    if arguments.data.fast_encoder and has_fast:
-        fast = FastSpeechEncoder(encoder, dtype=DTYPES[computed])
+    fast = make_fast(encoder, dtype=DTYPES[computed]) if arguments.data.fast_encoder else None
     return FeatureSource(
         reader=InputReader(modality, collator),
         encoder=encoder,

@@ -16,7 +16,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from configuration_kemer import EMOTIONS
@@ -29,6 +28,7 @@ from kemer.data_arguments import DataArguments
 from kemer.decoder_fitting import answer_logits
 from kemer.decoding import answer_shares
 from kemer.estimates import estimate, estimate_to_dict
+from kemer.figures import label_table
 from kemer.protocols import DEFAULT_PROTOCOL, LEAKS, name_protocol
 from kemer.report import write_report
 from kemer.scoring import constant_answer, score
@@ -147,7 +147,7 @@ def base_rates(predictions: pd.DataFrame) -> dict[str, float]:
     Args:
         predictions: columns of `predictions.parquet`.
     """
-    shares = np.array([list(row) for row in predictions["labels_reference"]]).mean(axis=0)
+    shares = label_table(predictions["labels_reference"]).mean(axis=0)
     return dict(zip(EMOTIONS, shares.tolist(), strict=True))
 
 
@@ -163,7 +163,7 @@ def score_decodings(predictions: pd.DataFrame, decoder: LabelSetDecoder) -> dict
         `exact_match` and the shares of answers that are `empty`, `single`, `pairs` and `larger`.
     """
     logits = answer_logits(predictions)
-    references = np.array([list(row) for row in predictions["labels_reference"]])
+    references = label_table(predictions["labels_reference"])
     answers = {name: decode_by(name, logits, decoder=decoder) for name in DECODINGS}
     return {
         name: {

@@ -6,6 +6,7 @@ sessions are not seen here.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -150,10 +151,13 @@ class KemerTrainer(Trainer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Of the model as it is handed over; frozen encoders stay as they are.
-        self.frozen_hashes = hash_frozen(self.model)
         self.train_sampler: UtteranceSampler | NumberedSampler | None = None
         self.add_callback(TellEpoch(self))
+
+    @functools.cached_property
+    def frozen_hashes(self) -> dict[str, str]:
+        """Hash of each frozen encoder, which stays as it is; found where a checkpoint needs it."""
+        return hash_frozen(self.accelerator.unwrap_model(self.model))
 
     def _get_train_sampler(
         self, train_dataset: UtteranceDataset | None = None

@@ -130,10 +130,9 @@ def draw_attention(
     wave = go.Scatter(x=times + start, y=edges, line=line, name=texts["waveform"], hoverinfo="skip")
     figure.add_trace(wave, row=1, col=1)
     if weights is not None:
-        positions = len(weights.seconds) + int(weights.tokens.sum())
         look = go.Scatter(
             x=weights.seconds + start,
-            y=weights.frame_weights * positions,
+            y=weights.frame_weights * weights.positions,
             line={"color": ORANGE, "width": 2},
             name=texts["attention_axis"],
             hovertemplate="%{x:.2f}: %{y:.2f}<extra></extra>",
@@ -144,24 +143,29 @@ def draw_attention(
             title=title, rangemode="tozero", showgrid=False, row=1, col=1, secondary_y=True
         )
     if has_words:
-        numbers = list(range(len(weights.words)))
-        bars = go.Bar(
-            x=numbers,
-            y=weights.word_weights * positions / weights.tokens,
-            marker_color=BLUE,
-            showlegend=False,
-            hovertemplate="%{y:.2f}<extra></extra>",
-        )
-        figure.add_trace(bars, row=2, col=1)
-        # Plotly would take a special token such as `</s>` for a tag.
-        words = [html.escape(word) for word in weights.words]
-        figure.update_xaxes(tickvals=numbers, ticktext=words, row=2, col=1)
+        _draw_words(figure, weights)
     figure.update_xaxes(title=texts["seconds"], row=1, col=1)
     figure.update_yaxes(showticklabels=False, row=1, col=1, secondary_y=False)
     title = texts["attention"] if weights is not None else texts["no_attention"]
     legend = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"}
     height = 520 if has_words else 320
     return figure.update_layout(**LAYOUT, title=title, legend=legend, height=height)
+
+
+def _draw_words(figure: go.Figure, weights: AttentionWeights) -> None:
+    """Draw what the tokens of each word are given, in the figure's second row."""
+    numbers = list(range(len(weights.words)))
+    bars = go.Bar(
+        x=numbers,
+        y=weights.word_weights * weights.positions / weights.tokens,
+        marker_color=BLUE,
+        showlegend=False,
+        hovertemplate="%{y:.2f}<extra></extra>",
+    )
+    figure.add_trace(bars, row=2, col=1)
+    # Plotly would take a special token such as `</s>` for a tag.
+    words = [html.escape(word) for word in weights.words]
+    figure.update_xaxes(tickvals=numbers, ticktext=words, row=2, col=1)
 
 
 def draw_timeline(answers: Sequence[dict[str, Any]], *, place: int, language: str) -> go.Figure:

@@ -218,3 +218,10 @@ def make_processor(folder: Path, **arguments: Any) -> KemerProcessor:
     """Return a processor for tiny models."""
     arguments = {"minimum_samples": 30, **arguments}
     return KemerProcessor(SpeechT5FeatureExtractor(), make_tokenizer(folder), **arguments)
+
+
+def save_checkpoint(folder: Path) -> Path:
+    """Save a tiny model of both modalities with its processor; return the folder."""
+    make_model().save_pretrained(folder)
+    make_processor(folder).save_pretrained(folder)
+    return folder

@@ -1,9 +1,9 @@
 """SpeechT5's speech encoder for inference: utterances side by side without padding.
 
-The layers that treat each frame by itself run over the frames of many utterances at once; what
-looks across frames (front end, positions, attention) runs for each utterance. The hidden states are
-those of `encoders_kemer`, whose forward stays the reference: to 1e-5 of their norm in float32, and
-in bfloat16 as near to float32 as autocast is.
+The layers that treat each frame by itself run over the frames of many utterances at once; the front
+end and the attention run for each utterance, and the positional convolution over all with zeros
+between. The hidden states are those of `encoders_kemer`, whose forward stays the reference: to 1e-5
+of their norm in float32, and in bfloat16 as near to float32 as autocast is.
 """
 
 from __future__ import annotations
@@ -24,9 +24,22 @@ FRAMES_TOGETHER = 1024
 """So many frames fill a matrix product; more of them only leave the cache."""
 
 
-def is_fast(encoder: nn.Module) -> bool:
-    """Return whether an encoder has a fast twin here."""
-    return isinstance(encoder, KemerSpeechT5SpeechEncoder)
+DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
+"""Precisions by the names that settings give them."""
+
+
+def make_fast(encoder: nn.Module | None, *, dtype: torch.dtype) -> FastSpeechEncoder | None:
+    """Return an encoder's fast twin, None where there is none to take its place.
+
+    Args:
+        encoder: of a model, in evaluation mode.
+        dtype: that is to be computed in; float16 would overflow in the front end.
+    """
+    if not isinstance(encoder, KemerSpeechT5SpeechEncoder) or dtype == torch.float16:
+        return None
+    if encoder.device.type != "cpu":  # on a GPU the library's kernels are the fast ones
+        return None
+    return FastSpeechEncoder(encoder, dtype=dtype)
 
 
 @dataclass(frozen=True)
@@ -56,7 +69,7 @@ class FastSpeechEncoder:
     """
 
     def __init__(self, encoder: nn.Module, *, dtype: torch.dtype = torch.bfloat16) -> None:
-        if not is_fast(encoder) or encoder.training:
+        if not isinstance(encoder, KemerSpeechT5SpeechEncoder) or encoder.training:
             raise ValueError(
                 f"`encoder` is a {type(encoder).__name__}{' in training' * encoder.training}; "
                 "allowed is SpeechT5's speech encoder in evaluation mode."
@@ -94,6 +107,11 @@ class FastSpeechEncoder:
                 features = []
         return found
 
+    def encode_padded(self, input_values: Tensor, attention_mask: Tensor) -> list[Tensor]:
+        """Encode the utterances of a batch, both arguments (batch, samples); see `__call__`."""
+        lengths = attention_mask.sum(dim=1).tolist()
+        return self([row[:length] for row, length in zip(input_values, lengths, strict=True)])
+
     def _encode(self, features: list[Tensor]) -> list[Tensor]:
         """Return the hidden states of utterances whose features are (frames, channels) each."""
         lengths = [len(one) for one in features]
@@ -112,19 +130,12 @@ class FastSpeechEncoder:
 
     def _transform(self, layer: FastLayer, hidden: Tensor, lengths: list[int]) -> Tensor:
         """Run one Transformer layer over the frames of all utterances, (frames, hidden)."""
-        width = hidden.shape[1]
-        mixed = layer.inputs(hidden)  # (frames, 3 * hidden)
-        split = mixed.view(len(hidden), 3, self.heads, -1)
+        mixed = layer.inputs(hidden).view(len(hidden), 3, self.heads, -1)
         # Two-dimensional, for a product of many matrices would copy the table for each.
-        queries = split[:, 0].reshape(len(hidden) * self.heads, -1)
+        queries = mixed[:, 0].reshape(len(hidden) * self.heads, -1)
         offsets = self.offsets(queries).view(len(hidden), self.heads, -1)
-        looked = hidden.new_empty((len(hidden), width))
-        first = 0
-        for length in lengths:
-            rows = slice(first, first + length)
-            queries, keys, values = split[rows].unbind(1)
-            looked[rows] = relative_attention(queries, keys, values, offsets[rows])
-            first += length
+        utterances = zip(mixed.split(lengths), offsets.split(lengths), strict=True)
+        looked = torch.cat([relative_attention(*one.unbind(1), its) for one, its in utterances])
         hidden = layer.norm(hidden + layer.output(looked))
         return layer.final_norm(hidden + layer.narrow(layer.widen(hidden)))
 

@@ -29,33 +29,32 @@ class FastFrontEnd:
     Args:
         layers: of the library, the first of them with a group norm of one channel a group.
         dtype: that is computed in; statistics are float64.
-
-    Attributes:
-        kernels: width of each layer.
-        strides: step of each layer.
     """
 
     def __init__(self, layers: nn.ModuleList, *, dtype: torch.dtype) -> None:
-        convolutions = [layer.conv for layer in layers]
-        self.kernels = [one.kernel_size[0] for one in convolutions]
-        self.strides = [one.stride[0] for one in convolutions]
-        self.first = convolutions[0].weight.detach().double().flatten(1)  # (channels, kernel)
-        norm = layers[0].layer_norm
+        first, norm = layers[0].conv, layers[0].layer_norm
+        self.kernel, self.stride = first.kernel_size[0], first.stride[0]
+        self.first = first.weight.detach().double().flatten(1)  # (channels, kernel)
         self.scale, self.shift = norm.weight.detach().double(), norm.bias.detach().double()
         self.epsilon = norm.eps
         self.activation = layers[0].activation
         self.dtype = dtype
-        # (out, kernel * in), as a patch of rows lies in memory
-        self.products = [
-            Product(
-                layer.conv.weight.permute(0, 2, 1).flatten(1),
-                layer.conv.bias,
-                dtype=dtype,
-                activation=layer.activation,
+        # Of the other layers kernel, stride, and the weight as (out, kernel * in), as a patch of
+        # rows lies in memory.
+        self.layers = [
+            (
+                layer.conv.kernel_size[0],
+                layer.conv.stride[0],
+                Product(
+                    layer.conv.weight.permute(0, 2, 1).flatten(1),
+                    layer.conv.bias,
+                    dtype=dtype,
+                    activation=layer.activation,
+                ),
             )
             for layer in layers[1:]
         ]
-        self.channels = convolutions[-1].out_channels
+        self.channels = layers[-1].conv.out_channels
 
     def __call__(self, samples: Tensor) -> Tensor:
         """Return the features of an utterance.
@@ -66,23 +65,22 @@ class FastFrontEnd:
         Returns:
             (frames, channels).
         """
-        patches = samples.unfold(0, self.kernels[0], self.strides[0])  # (positions, kernel)
+        patches = samples.unfold(0, self.kernel, self.stride)  # (positions, kernel)
         weight, bias = self._normalised(patches)
         # Its weights are this utterance's alone: to put them in order would not pay.
         first_layer = Product(
             weight, bias, dtype=self.dtype, activation=self.activation, reordered=False
         )
-        positions = [len(patches)]
-        for kernel, stride in zip(self.kernels[1:], self.strides[1:], strict=True):
-            positions.append((positions[-1] - kernel) // stride + 1)
-        frames = positions[-1]
+        frames = len(patches)
+        for kernel, stride, _ in self.layers:
+            frames = _convolved(frames, kernel=kernel, stride=stride)
         features = samples.new_empty((frames, self.channels), dtype=self.dtype)
         for first in range(0, frames, FRAMES_AT_ONCE):
             last = min(first + FRAMES_AT_ONCE, frames)
             start, stop = self._reach(first, last)
             hidden = first_layer(patches[start:stop].to(self.dtype))
-            for number in range(len(self.products)):
-                hidden = self._convolve(hidden, number)
+            for kernel, stride, product in self.layers:
+                hidden = product(_patches(hidden, kernel=kernel, stride=stride))
             features[first:last] = hidden
         return features
 
@@ -99,15 +97,18 @@ class FastFrontEnd:
 
     def _reach(self, first: int, last: int) -> tuple[int, int]:
         """Return which positions of the first layer the frames from `first` to `last` read."""
-        layers = zip(self.kernels[1:], self.strides[1:], strict=True)
-        for kernel, stride in reversed(list(layers)):
+        for kernel, stride, _ in reversed(self.layers):
             first, last = first * stride, (last - 1) * stride + kernel
         return first, last
 
-    def _convolve(self, hidden: Tensor, number: int) -> Tensor:
-        """Return one of the later layers, (positions, out), of (positions before, in)."""
-        kernel, stride = self.kernels[number + 1], self.strides[number + 1]
-        width = hidden.shape[1]
-        count = (len(hidden) - kernel) // stride + 1
-        patches = hidden.as_strided((count, kernel * width), (stride * width, 1))
-        return self.products[number](patches)
+
+def _convolved(positions: int, *, kernel: int, stride: int) -> int:
+    """Return how many positions a layer makes of some."""
+    return (positions - kernel) // stride + 1
+
+
+def _patches(hidden: Tensor, *, kernel: int, stride: int) -> Tensor:
+    """Return what a layer reads for each position, a view (positions, kernel * channels)."""
+    width = hidden.shape[1]
+    count = _convolved(len(hidden), kernel=kernel, stride=stride)
+    return hidden.as_strided((count, kernel * width), (stride * width, 1))

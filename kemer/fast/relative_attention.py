@@ -29,10 +29,10 @@ def relative_attention(queries: Tensor, keys: Tensor, values: Tensor, offsets: T
     Returns:
         (frames, heads * head).
     """
-    frames = len(queries)
+    frames, reach = len(queries), offsets.shape[2] // 2
     heads_first = [one.transpose(0, 1) for one in (queries, keys, values)]
-    if frames <= offsets.shape[2] // 2:
-        found = _look(*heads_first, _shifted(offsets, first=0, keys=frames))
+    if frames <= reach:
+        found = _look(*heads_first, _shifted(offsets, start=reach - 1, keys=frames))
     else:
         parts = []
         for first in range(0, frames, QUERIES_AT_ONCE):
@@ -53,12 +53,20 @@ def _look(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor
     return torch.bmm(scores.softmax(dim=2), values)
 
 
-def _shifted(offsets: Tensor, *, first: int, keys: int) -> Tensor:
-    """Return (heads, queries, keys): entry j - i of each row, a view of `offsets`."""
-    reach = offsets.shape[2] // 2
-    row, head, one = offsets.stride()
-    start = offsets.storage_offset() + reach - 1
-    return offsets.as_strided((offsets.shape[1], len(offsets), keys), (head, row - one, one), start)
+def _shifted(table: Tensor, *, start: int, keys: int) -> Tensor:
+    """Return (heads, queries, keys): each row of (queries, heads, columns) one column further left.
+
+    Args:
+        table: what is viewed.
+        start: column of the first key in the first row.
+        keys: number of keys.
+    """
+    row, head, one = table.stride()
+    return table.as_strided(
+        (table.shape[1], len(table), keys),
+        (head, row - one, one),
+        table.storage_offset() + start * one,
+    )
 
 
 def _widened(offsets: Tensor, *, first: int, keys: int) -> Tensor:
@@ -82,6 +90,4 @@ def _widened(offsets: Tensor, *, first: int, keys: int) -> Tensor:
         ],
         dim=2,
     )
-    row, head, one = wide.stride()
-    start = -lowest - first  # where key 0 is for query `first`
-    return wide.as_strided((heads, count, keys), (head, row - one, one), start)
+    return _shifted(wide, start=count - 1, keys=keys)

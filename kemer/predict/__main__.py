@@ -19,7 +19,7 @@ from tqdm import tqdm
 from kemer.mistakes import told_in_a_sentence
 from kemer.predict.formats import FORMATS, AnswerWriter
 from kemer.predict.reading import find_files, read_ahead
-from kemer.predict.settings import CUTS, CutSettings
+from kemer.predict.settings import CUTS, PRECISIONS, CutSettings
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -81,8 +81,8 @@ def make_parser() -> argparse.ArgumentParser:
     add("--batch-size", type=int, default=8, help="utterances at once (default: %(default)s)")
     add(
         "--precision",
-        choices=("fp32", "bf16"),
-        default="fp32",
+        choices=PRECISIONS,
+        default=PRECISIONS[0],
         help="that the speech encoder computes in (default: %(default)s)",
     )
     add(

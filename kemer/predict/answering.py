@@ -14,13 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from kemer.fast.encoder import FastSpeechEncoder, is_fast
+from kemer.fast.encoder import DTYPES, make_fast
 from kemer.predict.cutting import cut_utterances
 from kemer.predict.reading import Recording, read_recording
 from kemer.predict.settings import CutSettings
 from kemer.trained import load_trained
-
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 class Answerer:
@@ -30,7 +28,7 @@ class Answerer:
         checkpoint: folder or repository of a KEMER model.
         settings: how recordings are cut.
         batch_size: utterances that are answered together; changes no answer.
-        precision: that the speech encoder computes in, `fp32` or `bf16`.
+        precision: that the speech encoder computes in, one of `PRECISIONS`.
         fast: encode speech without padding where that is there: SpeechT5's, on a processor.
         option: what the user named the checkpoint by, for messages.
 
@@ -57,10 +55,9 @@ class Answerer:
         self.model, self.processor = load_trained(checkpoint, option=option)
         self.model.to("cuda" if torch.cuda.is_available() else "cpu")
         self.settings, self.batch_size = settings, batch_size
-        self.dtype = PRECISIONS[precision]
-        encoder, self.fast = self.model.speech_encoder, None
-        if fast and is_fast(encoder) and self.model.device.type == "cpu":
-            self.fast = FastSpeechEncoder(encoder, dtype=self.dtype)
+        self.dtype = DTYPES[precision]
+        encoder = self.model.speech_encoder if fast else None
+        self.fast = make_fast(encoder, dtype=self.dtype)
 
     def read(self, path: Path) -> Recording:
         """Return a recording, decoded at the model's rate.
@@ -140,9 +137,7 @@ class Answerer:
 
     def _encode(self, input_values: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
         """Return what the model takes in place of waveforms, both (batch, samples)."""
-        lengths = attention_mask.sum(dim=1).tolist()
-        waveforms = [row[:length] for row, length in zip(input_values, lengths, strict=True)]
-        states = [one.float() for one in self.fast(waveforms)]
+        states = [one.float() for one in self.fast.encode_padded(input_values, attention_mask)]
         masks = [torch.ones(len(one), dtype=torch.long) for one in states]
         return {
             "speech_hidden_states": pad_sequence(states, batch_first=True),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 CUTS = ("silence", "voice")
 
+PRECISIONS = ("fp32", "bf16")
+
 
 @dataclass(frozen=True)
 class CutSettings:

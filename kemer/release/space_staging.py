@@ -6,10 +6,11 @@ so the modules that the page imports go along, and `test_space_staging` runs it 
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from huggingface_hub import RepoCard
+
+from kemer.release.staging import copy_files
 
 ROOT = Path(__file__).resolve().parents[2]
 SPACE_FILES = ("README.md", "requirements.txt", "packages.txt", "*.py", "examples/*")
@@ -41,12 +42,8 @@ def stage_space(source: Path, target: Path, *, model_id: str) -> None:
     missing = [name for name in ("README.md", "app.py") if not (source / name).is_file()]
     if missing:
         raise ValueError(f"`SOURCE` {source} lacks {', '.join(missing)}; name `space`.")
-    for root, patterns in ((source, SPACE_FILES), (ROOT, CODE_FILES)):
-        for pattern in patterns:
-            for path in sorted(root.glob(pattern)):
-                place = target / path.relative_to(root)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, place)
+    copy_files(source, target, SPACE_FILES)
+    copy_files(ROOT, target, CODE_FILES)
     card = RepoCard.load(target / "README.md", ignore_metadata_errors=True)
     card.data["models"] = [model_id]
     card.save(target / "README.md")

@@ -63,7 +63,7 @@ def stage_model(run: Path, target: Path) -> None:
             f"`SOURCE` {run} is no finished run: it lacks `metrics.json` or `model`; name a folder "
             "that `train.py` wrote to the end."
         )
-    _copy(model, target, MODEL_FILES)
+    copy_files(model, target, MODEL_FILES)
     known = {"README.md", *(path.name for path in target.iterdir())}
     left = {path.name for path in model.iterdir()} - known
     if left:
@@ -84,7 +84,7 @@ def stage_dataset(release: Path, target: Path) -> None:
         ValueError: if it is no such folder.
     """
     _refuse_unless_dataset(release)
-    _copy(release, target, DATASET_FILES)
+    copy_files(release, target, DATASET_FILES)
     _write_checksums(target)
 
 
@@ -99,7 +99,7 @@ def stage_identifiers(release: Path, target: Path) -> None:
         ValueError: if it is no such folder.
     """
     _refuse_unless_dataset(release)
-    _copy(release, target, FOLD_FILES)
+    copy_files(release, target, FOLD_FILES)
     with (target / IDS_FILE).open("w", newline="", encoding="utf-8") as file:
         lines = csv.writer(file)
         lines.writerow(["corpus", "id"])
@@ -125,7 +125,7 @@ def stage_metric(source: Path, target: Path, *, name: str) -> None:
     missing = [file for file in METRIC_FILES if not (source / file).is_file()]
     if missing:
         raise ValueError(f"`SOURCE` {source} lacks {', '.join(missing)}; name `evaluate_metric`.")
-    _copy(source, target, METRIC_FILES)
+    copy_files(source, target, METRIC_FILES)
     # `evaluate.load` looks for a file that is named as the repository; `app.py` for its own.
     shutil.copyfile(source / "evaluate_metric.py", target / f"{name}.py")
 
@@ -138,7 +138,8 @@ def _refuse_unless_dataset(release: Path) -> None:
         )
 
 
-def _copy(source: Path, target: Path, patterns: tuple[str, ...]) -> None:
+def copy_files(source: Path, target: Path, patterns: tuple[str, ...]) -> None:
+    """Copy the files of a folder that have one of some names, each to its place in another."""
     for pattern in patterns:
         for path in sorted(source.glob(pattern)):
             place = target / path.relative_to(source)

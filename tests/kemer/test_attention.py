@@ -11,10 +11,7 @@ from tests import tiny
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("checkpoint")
-    tiny.make_model().save_pretrained(folder)
-    tiny.make_processor(folder).save_pretrained(folder)
-    return folder
+    return tiny.save_checkpoint(tmp_path_factory.mktemp("checkpoint"))
 
 
 @pytest.fixture

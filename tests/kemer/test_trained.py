@@ -7,8 +7,7 @@ from tests import tiny
 
 
 def test_model_and_processor_are_loaded_to_answer(tmp_path: Path) -> None:
-    tiny.make_model().save_pretrained(tmp_path)
-    tiny.make_processor(tmp_path).save_pretrained(tmp_path)
+    tiny.save_checkpoint(tmp_path)
     model, processor = load_trained(str(tmp_path), option="--model")
     assert not model.training and processor.minimum_samples == 30
 

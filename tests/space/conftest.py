@@ -27,10 +27,7 @@ SECONDS_TO_START = 120
 
 @pytest.fixture(scope="session")
 def space_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("space_checkpoint")
-    tiny.make_model().save_pretrained(folder)
-    tiny.make_processor(folder).save_pretrained(folder)
-    return folder
+    return tiny.save_checkpoint(tmp_path_factory.mktemp("space_checkpoint"))
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,7 @@ RATE = 16_000
 
 @pytest.fixture
 def answerer(tmp_path: Path) -> Answerer:
-    tiny.make_model().save_pretrained(tmp_path)
-    tiny.make_processor(tmp_path).save_pretrained(tmp_path)
+    tiny.save_checkpoint(tmp_path)
     return Answerer(str(tmp_path), settings=CutSettings(), batch_size=2)
 
 

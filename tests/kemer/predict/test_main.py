@@ -24,10 +24,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("checkpoint")
-    tiny.make_model().save_pretrained(folder)
-    tiny.make_processor(folder).save_pretrained(folder)
-    return folder
+    return tiny.save_checkpoint(tmp_path_factory.mktemp("checkpoint"))
 
 
 def answer(
